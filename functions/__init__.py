@@ -1,0 +1,1 @@
+"""The backend: one folder per cloud function, plus `core`, which they share."""

@@ -1,0 +1,5 @@
+"""People, their monitors and keys, their tokens."""
+
+from functions.accounts.tokens import issue_owner_token
+
+__all__ = ["issue_owner_token"]

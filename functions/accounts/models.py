@@ -1,0 +1,112 @@
+"""What the accounts room takes and gives."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from functions.core.actor import SCOPES
+
+SourceName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._@+-]{0,126}[A-Za-z0-9])?$",
+        description="1–128 of letters, digits, space and ._@+-; unique in the deployment",
+    ),
+]
+PublicKey = Annotated[
+    str, Field(min_length=44, max_length=44, description="Ed25519, 32 bytes in base64")
+]
+Signature = Annotated[
+    str,
+    Field(min_length=88, max_length=88, description="Ed25519 over the statement, 64 bytes, base64"),
+]
+Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Challenge(BaseModel):
+    """A nonce to sign; see the README for the statement."""
+
+    challenge: str
+    expires_at: datetime
+
+
+class Proof(_Body):
+    """A public key, and a signature that shows that its private half is at hand."""
+
+    public_key: PublicKey
+    challenge: Annotated[str, Field(min_length=1, max_length=64)]
+    signature: Signature
+
+
+class NewSource(Proof):
+    """A monitor to be registered."""
+
+    name: SourceName
+
+
+class Key(BaseModel):
+    """A key of a source. `revoked_at` is null while it may sign."""
+
+    id: UUID
+    public_key: str
+    configured: bool
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class Source(BaseModel):
+    """A monitor."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    last_seen_at: datetime | None
+    keys: list[Key]
+
+
+class Sources(BaseModel):
+    """A page of monitors, by name."""
+
+    items: list[Source]
+    next: str | None
+
+
+class NewToken(_Body):
+    """An access token to be made."""
+
+    name: Label
+    scopes: Annotated[
+        list[Annotated[str, Field(json_schema_extra={"enum": sorted(SCOPES)})]],
+        Field(min_length=1, max_length=16),
+    ]
+    expires_in_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
+
+
+class Token(BaseModel):
+    """An access token, without its secret."""
+
+    id: UUID
+    name: str
+    scopes: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class IssuedToken(Token):
+    """An access token at the only moment when its secret is shown."""
+
+    token: str
+
+
+class Tokens(BaseModel):
+    """A page of tokens, oldest first."""
+
+    items: list[Token]
+    next: str | None

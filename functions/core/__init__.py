@@ -1,0 +1,1 @@
+"""What every room stands on: configuration, identity, the database, errors, HTTP, logging."""

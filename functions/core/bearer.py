@@ -1,0 +1,155 @@
+"""From an `Authorization: Bearer …` header to a `User`.
+
+Three kinds of token are taken: an access token of ours (`vlm_…`), the deployment's subscriber
+token (`VIBETEA_SUBSCRIBER_TOKEN`, the owner's data, read only), and a sign-in of the identity
+provider (a JWT whose algorithm the configuration chooses, never the token).
+"""
+
+import functools
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from functions.core import db, sql
+from functions.core.actor import User
+from functions.core.config import JwtConfig, config
+from functions.core.errors import InvalidToken, MissingAuth, Unavailable
+from functions.core.observability import logger
+
+TOKEN_PREFIX = "vlm_"  # noqa: S105 (a prefix, not a secret)
+SUBSCRIBER_SCOPES = frozenset({"query:read"})
+
+MAX_TOKEN = 8_192  # characters; a sign-in token is about 1,000
+CLOCK_LEEWAY = 30  # s between the identity provider's clock and ours
+KEY_SET_LIFESPAN = 300  # s; how long a key that was rotated out is still believed
+KEY_SET_TIMEOUT = 5  # s
+MIN_REFETCH = 10  # s between fetches of the key set that unknown key ids may cause
+
+queries = sql.load(__file__)
+
+
+def authenticate(headers: Mapping[str, str]) -> User:
+    """The user whose token `headers` (names in lower case) carries.
+
+    Raises `MissingAuth`, `InvalidToken` or `Unavailable`.
+    """
+    header = headers.get("authorization", "").strip()
+    if not header:
+        raise MissingAuth
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN:
+        raise InvalidToken
+    if _is_subscriber(token):
+        return User(deployment_owner(), SUBSCRIBER_SCOPES)
+    if token.startswith(TOKEN_PREFIX):
+        return _token_user(token)
+    jwt_config = config().jwt
+    if jwt_config is None:
+        raise InvalidToken
+    return _signed_in(token, jwt_config)
+
+
+def hash_token(token: str) -> bytes:
+    """What is stored of a token: its SHA-256. 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+@functools.cache
+def deployment_owner() -> UUID:
+    """The owner account of this deployment, made when there is none."""
+    with db.service("the deployment's owner account must exist") as connection:
+        owner: UUID = queries.ensure_deployment_owner(
+            connection, email=config().owner_email, id=config().owner_id
+        )
+    return owner
+
+
+def _is_subscriber(token: str) -> bool:
+    expected = config().subscriber_token
+    return expected is not None and hmac.compare_digest(token.encode(), expected.encode())
+
+
+def _token_user(token: str) -> User:
+    with db.service("a token is looked up before anybody is known") as connection:
+        row = next(iter(queries.use_access_token(connection, token_sha256=hash_token(token))), None)
+    if row is None:
+        raise InvalidToken
+    owner, scopes = row
+    return User(owner, frozenset(scopes))
+
+
+def _signed_in(token: str, settings: JwtConfig) -> User:
+    import jwt
+
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            _verification_key(token, settings),
+            algorithms=[settings.algorithm],
+            audience=settings.audience,
+            issuer=settings.issuer,
+            leeway=CLOCK_LEEWAY,
+            options={"require": ["exp", "sub", "aud", *(["iss"] if settings.issuer else [])]},
+        )
+        user = UUID(claims["sub"])
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError) as error:
+        logger.info("sign-in refused", cause=type(error).__name__)
+        raise InvalidToken from error
+    if claims.get("role", "authenticated") != "authenticated":
+        raise InvalidToken
+    email = claims.get("email")
+    _ensure_profile(user, email if isinstance(email, str) and len(email) <= 320 else None)
+    return User(user)
+
+
+@functools.lru_cache(maxsize=1_024)
+def _ensure_profile(user: UUID, email: str | None) -> None:
+    with db.service("the first sign-in of a person makes their profile") as connection:
+        queries.ensure_profile(connection, id=user, email=email)
+
+
+def _verification_key(token: str, settings: JwtConfig) -> Any:
+    if settings.algorithm == "HS256":
+        return settings.secret
+    assert settings.jwks_url is not None  # noqa: S101 (config.py made sure)
+    return _key_set(settings.jwks_url).signing_key(token)
+
+
+class _KeySet:
+    """A key set (RFC 7517) that is fetched when it is old, or when a token names a newer key."""
+
+    def __init__(self, url: str) -> None:
+        from jwt import PyJWKClient
+
+        self._client = PyJWKClient(url, lifespan=KEY_SET_LIFESPAN, timeout=KEY_SET_TIMEOUT)
+        self._refetched = float("-inf")
+
+    def signing_key(self, token: str) -> Any:
+        """The key that `token`'s header names. Raises `jwt.InvalidTokenError`, `Unavailable`."""
+        import jwt
+
+        key_id = jwt.get_unverified_header(token).get("kid")
+        try:
+            known = self._find(key_id, self._client.get_signing_keys())
+            if known is None and time.monotonic() - self._refetched >= MIN_REFETCH:
+                self._refetched = time.monotonic()
+                known = self._find(key_id, self._client.get_signing_keys(refresh=True))
+        except (jwt.PyJWKClientError, jwt.PyJWKSetError, ValueError) as error:
+            logger.error("the key set cannot be fetched", cause=str(error))
+            raise Unavailable("The identity provider's keys cannot be fetched.") from error
+        if known is None:
+            raise jwt.InvalidTokenError("unknown key id")
+        return known
+
+    @staticmethod
+    def _find(key_id: str | None, keys: list[Any]) -> Any:
+        return next((key.key for key in keys if key_id is not None and key.key_id == key_id), None)
+
+
+@functools.cache
+def _key_set(url: str) -> _KeySet:
+    return _KeySet(url)

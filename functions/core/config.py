@@ -1,0 +1,154 @@
+"""The only place where the environment is read.
+
+Every setting is a field of `Config`; the table in `functions/core/README.md` documents each of
+them, and a test holds the two together. A value that cannot be used is a `ConfigError` that names
+the variable and says what is accepted.
+"""
+
+import functools
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from functions.core import ed25519
+
+Environment = Mapping[str, str]
+
+
+class ConfigError(Exception):
+    """A setting is missing or cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class ConfiguredKey:
+    """One entry of `VIBETEA_PUBLIC_KEYS`."""
+
+    source: str
+    public_key: bytes  # 32 bytes
+
+
+@dataclass(frozen=True)
+class JwtConfig:
+    """How sign-in tokens are verified. One algorithm is trusted, never what a token asks for."""
+
+    algorithm: str  # HS256, or ES256, RS256, EdDSA with a key set
+    secret: str | None
+    jwks_url: str | None
+    audience: str
+    issuer: str | None
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that a deployment can set."""
+
+    database_url: str
+    owner_email: str
+    owner_id: UUID | None
+    configured_keys: tuple[ConfiguredKey, ...]
+    subscriber_token: str | None
+    jwt: JwtConfig | None
+    cors_origins: tuple[str, ...]
+    log_level: str
+    threads: int
+
+
+def _owner_id(env: Environment) -> UUID | None:
+    text = env.get("VIBELOOM_OWNER_ID", "")
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise ConfigError(f"VIBELOOM_OWNER_ID: {text!r} is not a UUID") from None
+
+
+def _configured_keys(env: Environment) -> tuple[ConfiguredKey, ...]:
+    name = "VIBETEA_PUBLIC_KEYS"
+    keys: list[ConfiguredKey] = []
+    for entry in filter(None, (part.strip() for part in env.get(name, "").split(","))):
+        source, separator, encoded = entry.partition(":")
+        if not (separator and source):
+            raise ConfigError(f"{name}: {entry!r} is not of the form source:base64key")
+        try:
+            public_key = ed25519.decode(encoded, ed25519.PUBLIC_KEY_BYTES)
+        except ValueError as error:
+            raise ConfigError(f"{name}: the key of {source!r} is unusable: {error}") from None
+        if public_key in (key.public_key for key in keys):
+            raise ConfigError(f"{name}: the key of {source!r} stands there twice")
+        keys.append(ConfiguredKey(source, public_key))
+    return tuple(keys)
+
+
+_KEY_SET_ALGORITHMS = ("ES256", "RS256", "EdDSA")
+
+
+def _jwt(env: Environment) -> JwtConfig | None:
+    secret = env.get("VIBELOOM_JWT_SECRET") or None
+    jwks_url = env.get("VIBELOOM_JWKS_URL") or None
+    if not (secret or jwks_url):
+        return None
+    algorithm = env.get("VIBELOOM_JWT_ALGORITHM") or ("ES256" if jwks_url else "HS256")
+    if algorithm == "HS256":
+        if not secret:
+            raise ConfigError("VIBELOOM_JWT_ALGORITHM: HS256 needs VIBELOOM_JWT_SECRET")
+        if len(secret) < 32:  # RFC 7518 §3.2: a key at least as long as the hash
+            raise ConfigError("VIBELOOM_JWT_SECRET: shorter than 32 characters")
+    elif algorithm not in _KEY_SET_ALGORITHMS:
+        accepted = ", ".join(("HS256", *_KEY_SET_ALGORITHMS))
+        raise ConfigError(f"VIBELOOM_JWT_ALGORITHM: {algorithm!r} is none of {accepted}")
+    elif not jwks_url:
+        raise ConfigError(f"VIBELOOM_JWT_ALGORITHM: {algorithm} needs VIBELOOM_JWKS_URL")
+    return JwtConfig(
+        algorithm=algorithm,
+        secret=secret,
+        jwks_url=jwks_url,
+        audience=env.get("VIBELOOM_JWT_AUDIENCE") or "authenticated",
+        issuer=env.get("VIBELOOM_JWT_ISSUER") or None,
+    )
+
+
+def _threads(env: Environment) -> int:
+    text = env.get("THREADS", "")
+    if not text:
+        return 0  # the server's own default, which is more than one
+    if not text.isdecimal():
+        raise ConfigError(f"THREADS: {text!r} is not a whole number")
+    return int(text)
+
+
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+def _log_level(env: Environment) -> str:
+    level = (env.get("VIBELOOM_LOG_LEVEL") or "INFO").upper()
+    if level not in _LOG_LEVELS:
+        raise ConfigError(f"VIBELOOM_LOG_LEVEL: {level!r} is none of {', '.join(_LOG_LEVELS)}")
+    return level
+
+
+def load(env: Environment) -> Config:
+    """The configuration that `env` describes. Raises `ConfigError`."""
+    database_url = env.get("VIBELOOM_DATABASE_URL", "")
+    if not database_url:
+        raise ConfigError(
+            "VIBELOOM_DATABASE_URL: not set; it is where the functions log in"
+            " (`make serve` starts a database and sets it)"
+        )
+    origins = env.get("VIBELOOM_CORS_ORIGINS") or "*"
+    return Config(
+        database_url=database_url,
+        owner_email=env.get("VIBELOOM_OWNER_EMAIL") or "owner@localhost",
+        owner_id=_owner_id(env),
+        configured_keys=_configured_keys(env),
+        subscriber_token=env.get("VIBETEA_SUBSCRIBER_TOKEN") or None,
+        jwt=_jwt(env),
+        cors_origins=tuple(origin.strip() for origin in origins.split(",")),
+        log_level=_log_level(env),
+        threads=_threads(env),
+    )
+
+
+@functools.cache
+def config() -> Config:
+    """This process's configuration, read once."""
+    return load(os.environ)

@@ -1,0 +1,149 @@
+"""Every error that leaves the house, as one tree.
+
+    ApiError
+    ├── Malformed 400 invalid_request
+    ├── Unauthenticated 401
+    │   ├── MissingAuth missing_auth
+    │   └── InvalidToken invalid_token
+    ├── Forbidden 403 insufficient_scope
+    ├── NotFound 404 not_found
+    ├── MethodNotAllowed 405 method_not_allowed
+    ├── Conflict 409
+    │   ├── SourceNameTaken source_name_taken · SourceExists source_exists
+    │   ├── KeyTaken key_taken · TooManyKeys too_many_keys
+    ├── PayloadTooLarge 413 payload_too_large
+    ├── UnsupportedMediaType 415 unsupported_media_type
+    ├── Invalid 422 invalid_field
+    ├── InternalError 500 internal_error
+    └── Unavailable 503 unavailable
+
+Rooms add leaves of their own beside what they do. The class docstring is the default message, the
+class attributes are the wire: `{"error": error, "message": message}` with `status`.
+"""
+
+from typing import ClassVar
+
+
+class ApiError(Exception):
+    """Something went wrong."""
+
+    status: ClassVar[int] = 500
+    error: ClassVar[str] = "internal_error"
+    retry_after: ClassVar[int | None] = None  # seconds
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or " ".join((type(self).__doc__ or "").split())
+        super().__init__(self.message)
+
+
+class Malformed(ApiError):
+    """The request cannot be read."""
+
+    status = 400
+    error = "invalid_request"
+
+
+class Unauthenticated(ApiError):
+    """Who are you?"""
+
+    status = 401
+
+
+class MissingAuth(Unauthenticated):
+    """Authorization header is required"""
+
+    error = "missing_auth"
+
+
+class InvalidToken(Unauthenticated):
+    """Bearer token is invalid"""
+
+    error = "invalid_token"
+
+
+class Forbidden(ApiError):
+    """This token may not do that."""
+
+    status = 403
+    error = "insufficient_scope"
+
+
+class NotFound(ApiError):
+    """There is nothing here."""
+
+    status = 404
+    error = "not_found"
+
+
+class MethodNotAllowed(ApiError):
+    """This path does not answer to that method."""
+
+    status = 405
+    error = "method_not_allowed"
+
+
+class Conflict(ApiError):
+    """It is in the way of something that exists."""
+
+    status = 409
+
+
+class SourceNameTaken(Conflict):
+    """Another account has a source of this name; choose another name."""
+
+    error = "source_name_taken"
+
+
+class SourceExists(Conflict):
+    """You have a source of this name with another key; add a key to it instead."""
+
+    error = "source_exists"
+
+
+class KeyTaken(Conflict):
+    """This public key was used before; make a new one."""
+
+    error = "key_taken"
+
+
+class TooManyKeys(Conflict):
+    """The source has two active keys; revoke one first."""
+
+    error = "too_many_keys"
+
+
+class PayloadTooLarge(ApiError):
+    """The request is too large."""
+
+    status = 413
+    error = "payload_too_large"
+
+
+class UnsupportedMediaType(ApiError):
+    """The request's Content-Type or Content-Encoding is not one that is read here."""
+
+    status = 415
+    error = "unsupported_media_type"
+
+
+class Invalid(ApiError):
+    """The request is well formed, but a value in it is not valid."""
+
+    status = 422
+    error = "invalid_field"
+
+
+class InternalError(ApiError):
+    """Something broke on our side; the request id leads to it in the logs."""
+
+
+class Unavailable(ApiError):
+    """The database cannot be reached; try again."""
+
+    status = 503
+    error = "unavailable"
+    retry_after = 5
+
+
+class KeyRevoked(Exception):
+    """The key was revoked between the look-up and the insert; never shown to a client."""

@@ -1,0 +1,227 @@
+"""How a room speaks HTTP: one app factory, one error renderer, one entry point.
+
+A room's handler is two lines: `app = http.app("ingest", …)` and `handler = http.entry(app)`; what
+is between are its routes. Routes take `request: Request`; nothing reads the resolver's globals.
+"""
+
+import base64
+import binascii
+import functools
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_lambda_powertools.event_handler import (
+    APIGatewayHttpResolver,
+    CORSConfig,
+    Response,
+    content_types,
+)
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
+from aws_lambda_powertools.event_handler.request import Request
+from pydantic import BaseModel
+
+from functions.core.config import config
+from functions.core.errors import (
+    ApiError,
+    InternalError,
+    Invalid,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
+from functions.core.observability import logger
+
+Event = Mapping[str, Any]
+Handler = Callable[[Event, Any], dict[str, Any]]
+
+REQUEST_ID_HEADER = "X-Request-Id"
+ALLOWED_HEADERS = [
+    "Authorization",
+    "Content-Type",
+    "Content-Encoding",
+    "X-Source-ID",
+    "X-Signature",
+]
+PREFLIGHT_MAX_AGE = 86_400  # s
+
+
+class ErrorBody(BaseModel):
+    """The one shape of an error."""
+
+    error: str
+    message: str
+
+
+class App(APIGatewayHttpResolver):
+    """A room's resolver: Powertools' own, which can also tell a wrong method from a wrong path."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.raw_operations: dict[str, dict[str, Any]] = {}
+
+    def document_raw(self, path: str, operation: dict[str, Any]) -> None:
+        """OpenAPI for a route that reads the body itself, merged over what is generated."""
+        self.raw_operations[path] = operation
+
+    def methods_of(self, path: str) -> list[str]:
+        """The methods that some route answers at `path`."""
+        routes = self._static_routes + self._dynamic_routes
+        return sorted({route.method for route in routes if route.rule.match(path)})
+
+
+def app() -> App:
+    """A room's app: validation, the one error shape, CORS on every answer, also on a 500."""
+    origins = config().cors_origins
+    resolver = App(
+        enable_validation=True,
+        strip_prefixes=["/functions"],
+        cors=CORSConfig(
+            allow_origin=origins[0],
+            extra_origins=list(origins[1:]),
+            allow_headers=ALLOWED_HEADERS,
+            expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+            max_age=PREFLIGHT_MAX_AGE,
+        ),
+    )
+
+    def no_route(error: NotFoundError) -> Response[str]:
+        path = resolver.context["_path"]
+        allowed = resolver.methods_of(path)
+        if not allowed:
+            return _rendered(NotFound(f"There is nothing at {path}."))
+        response = _rendered(MethodNotAllowed(f"Only {', '.join(allowed)} is supported here."))
+        response.headers["Allow"] = ", ".join(allowed)
+        return response
+
+    resolver.exception_handler(Exception)(lambda error: _rendered(_as_api_error(error)))
+    resolver.exception_handler(NotFoundError)(no_route)
+    return resolver
+
+
+def _as_api_error(error: Exception) -> ApiError:
+    """What a client is told of `error`. Whatever is not foreseen is logged and is a 500."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return _first_problem(error)
+    if isinstance(error, RequestUnsupportedContentType):
+        return UnsupportedMediaType()
+    if isinstance(error, (UnicodeDecodeError, RecursionError)):
+        return Malformed("The request body is not valid JSON.")
+    logger.error("unhandled", exc_info=error)
+    return InternalError()
+
+
+def _rendered(error: ApiError) -> Response[str]:
+    headers: dict[str, str | list[str]] = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    logger.append_keys(error=error.error)
+    return Response(
+        status_code=error.status,
+        content_type=content_types.APPLICATION_JSON,
+        headers=headers,
+        body=ErrorBody(error=error.error, message=error.message).model_dump_json(),
+    )
+
+
+def _first_problem(error: RequestValidationError) -> ApiError:
+    """Pydantic's first complaint, in our words: unreadable is 400, well formed but wrong is 422."""
+    problem = error.errors()[0]
+    if problem["type"] == "json_invalid":
+        return Malformed("The request body is not valid JSON.")
+    where = ".".join(str(part) for part in problem["loc"][1:]) or str(problem["loc"][0])
+    return Invalid(f"{where}: {problem['msg']}.")
+
+
+def entry(resolver: App) -> Handler:
+    """The `handler(event, context)` that Lambda and the gateway call."""
+
+    @functools.wraps(resolver.resolve)
+    def handler(event: Event, context: Any) -> dict[str, Any]:
+        started = time.perf_counter()
+        request_id = str(context.aws_request_id)
+        logger.append_keys(request_id=request_id, error=None)
+        answer: dict[str, Any] = resolver.resolve(event, context)
+        answer.setdefault("headers", {})[REQUEST_ID_HEADER] = request_id
+        http = event.get("requestContext", {}).get("http", {})
+        logger.info(
+            "request",
+            method=http.get("method"),
+            path=event.get("rawPath"),
+            status=answer["statusCode"],
+            duration_ms=round((time.perf_counter() - started) * 1_000, 1),
+        )
+        return answer
+
+    return handler
+
+
+def raw_body(request: Request) -> bytes:
+    """The body exactly as it was sent: what a signature is checked over."""
+    event = request.resolved_event
+    body = event.body or ""
+    if not event.is_base64_encoded:
+        return body.encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(body, validate=True)
+    except binascii.Error:
+        raise Malformed("The gateway sent a body that is not base64.") from None
+
+
+def headers(request: Request) -> dict[str, str]:
+    """The request's headers, names in lower case."""
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+def answered(model: BaseModel, status: int = 200) -> Response[str]:
+    """`model` as a JSON response."""
+    return Response(
+        status_code=status,
+        content_type=content_types.APPLICATION_JSON,
+        body=model.model_dump_json(),
+    )
+
+
+def empty() -> Response[str]:
+    """204: done, nothing to say."""
+    return Response(status_code=204, content_type=None, body="")
+
+
+def documented(
+    *errors: type[ApiError], model: type[BaseModel] | None = None, status: int = 200
+) -> dict[int, Any]:
+    """The `responses` of a route for OpenAPI: what it answers, and each error it may give."""
+    by_status: dict[int, list[type[ApiError]]] = {}
+    possible: tuple[type[ApiError], ...] = (*errors, InternalError)
+    for error in possible:
+        by_status.setdefault(error.status, []).append(error)
+    responses: dict[int, Any] = {
+        code: {
+            "description": " · ".join(f"`{error.error}`" for error in found),
+            "content": {content_types.APPLICATION_JSON: {"model": ErrorBody}},
+        }
+        for code, found in sorted(by_status.items())
+    }
+    content = {content_types.APPLICATION_JSON: {"model": model}} if model else None
+    responses[status] = {"description": "Done", **({"content": content} if content else {})}
+    return responses
+
+
+def created(model: type[BaseModel]) -> dict[int, Any]:
+    """The 201 of a route that also answers 200 when the thing was there already."""
+    return {
+        201: {
+            "description": "Created",
+            "content": {content_types.APPLICATION_JSON: {"model": model}},
+        }
+    }

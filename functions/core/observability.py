@@ -1,0 +1,69 @@
+"""One logger for the house: JSON, a request id in every line, nothing that should stay private.
+
+`logger.info("what happened", key=value)`. A key on the forbidden list is replaced and a long value
+cut, whoever logs it and however deep it lies, so that a careless line does not become a leak.
+"""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+FORBIDDEN_KEYS = frozenset(
+    {
+        "authorization",
+        "body",
+        "ciphertext",
+        "cookie",
+        "passphrase",
+        "password",
+        "payload",
+        "private_key",
+        "secret",
+        "seed",
+        "set-cookie",
+        "token",
+        "x-signature",
+    }
+)
+FORBIDDEN_SUFFIXES = ("_text", "_secret", "_token", "_password")
+
+MAX_TEXT = 2_000  # characters of one value
+MAX_ITEMS = 50  # of one list or object
+MAX_DEPTH = 6
+
+_HIDDEN = "[hidden]"
+
+
+def scrub(value: Any, depth: int = 0) -> Any:
+    """`value` without what must not be logged, and bounded in length, width and depth."""
+    if isinstance(value, str):
+        return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "…"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"[{len(value)} bytes]"
+    if depth >= MAX_DEPTH and isinstance(value, (dict, list, tuple, set, frozenset)):
+        return "…"
+    if isinstance(value, dict):
+        return {
+            str(key): _HIDDEN if _forbidden(str(key)) else scrub(item, depth + 1)
+            for key, item in list(value.items())[:MAX_ITEMS]
+        }
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [scrub(item, depth + 1) for item in list(value)[:MAX_ITEMS]]
+    return value
+
+
+def _forbidden(key: str) -> bool:
+    lowered = key.lower()
+    return lowered in FORBIDDEN_KEYS or lowered.endswith(FORBIDDEN_SUFFIXES)
+
+
+class _Formatter(LambdaPowertoolsFormatter):
+    def serialize(self, log: Any) -> str:
+        return str(super().serialize(scrub(log)))
+
+
+logger = Logger(
+    service="vibeloom",
+    logger_formatter=_Formatter(utc=True, use_rfc3339=True, json_default=str),
+)

@@ -1,0 +1,18 @@
+"""`/readyz`: may traffic come? The database answers and has the migrations that this code needs."""
+
+from functions.core import db, sql
+from functions.core.errors import Unavailable
+
+queries = sql.load(__file__)
+
+
+def check() -> dict[str, str]:
+    """The state of the database. Raises `Unavailable` with the reason."""
+    with db.service("the schema's version is not any user's data") as connection:
+        version: str | None = queries.schema_version(connection)
+    if version is None or version < db.SCHEMA_VERSION:
+        raise Unavailable(
+            f"The database is at migration {version}, this code needs {db.SCHEMA_VERSION}:"
+            " run `python -m migrations.apply`."
+        )
+    return {"status": "ready", "schema_version": version}

@@ -1,0 +1,237 @@
+"""The front door of a laptop and of a container: HTTP in, API Gateway v2 events to the rooms.
+
+A target for functions-framework. What Lambda calls, `handler(event, context)`, is what answers
+here too; only the transport differs. One request per process: see `refuse_threads`.
+"""
+
+import base64
+import functools
+import importlib
+import json
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+import flask
+
+from functions.core import openapi, readiness
+from functions.core.config import ConfigError, config
+from functions.core.errors import ApiError, InternalError, NotFound, PayloadTooLarge
+from functions.core.http import REQUEST_ID_HEADER, ErrorBody, Handler
+from functions.core.observability import logger
+
+# Longest prefix first matters not: no prefix is the beginning of another's path segment.
+ROOMS = {
+    "/v1/ingest": "functions.ingest.handler",
+    "/v1/query": "functions.query.handler",
+    "/v1/sources": "functions.accounts.handler",
+    "/v1/tokens": "functions.accounts.handler",
+}
+
+MAX_BODY = 5 * 1024 * 1024  # bytes; no room takes more in one request
+MAX_DRAINED = 4 * MAX_BODY  # bytes of a body that is too large, read and dropped
+READ_SIZE = 64 * 1024  # bytes
+TEXT_TYPES = ("application/json", "text/")
+
+
+@dataclass(frozen=True)
+class Context:
+    """The part of Lambda's context that our handlers and the logger read."""
+
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    function_name: str = "vibeloom"
+    memory_limit_in_mb: int = 0
+    invoked_function_arn: str = "local"
+
+
+def refuse_threads(threads: int) -> None:
+    """Exits unless there is one request per process.
+
+    Powertools resolvers keep the current request in a class attribute; with threads, one person's
+    request would be read by another.
+    """
+    if threads != 1:
+        sys.exit(
+            "vibeloom: set THREADS=1 (and as many WORKERS as there are CPUs): one process serves"
+            " one request at a time, threads would mix up two people's requests"
+        )
+
+
+try:
+    refuse_threads(config().threads)
+except ConfigError as error:
+    sys.exit(f"vibeloom: {error}")
+
+
+@functools.cache
+def room_handler(module: str) -> Handler:
+    """The `handler` of a room, imported when it is first needed."""
+    handler: Handler = importlib.import_module(module).handler
+    return handler
+
+
+def room_of(path: str) -> str | None:
+    """The module that owns `path`."""
+    return next(
+        (
+            module
+            for prefix, module in ROOMS.items()
+            if path == prefix or path.startswith(prefix + "/")
+        ),
+        None,
+    )
+
+
+def gateway(request: flask.Request) -> flask.Response:
+    """Answers one HTTP request."""
+    context = Context()
+    path = request.path.removeprefix("/functions") or "/"
+    try:
+        return _dispatch(request, path, context)
+    except ApiError as error:
+        logger.append_keys(request_id=context.aws_request_id, error=error.error)
+        logger.info("request", method=request.method, path=path, status=error.status)
+        return _error(error, context)
+    except Exception:  # noqa: BLE001 (the entry point: nothing may pass without an answer)
+        logger.append_keys(request_id=context.aws_request_id)
+        logger.exception("unhandled in the gateway")
+        return _error(InternalError(), context)
+
+
+def _dispatch(request: flask.Request, path: str, context: Context) -> flask.Response:
+    own: dict[str, Callable[[], object]] = {
+        "/healthz": lambda: {"status": "ok"},
+        "/readyz": readiness.check,
+        "/openapi.json": _merged_openapi,
+    }
+    if request.method in ("GET", "HEAD"):
+        if path in own:
+            return _json(own[path](), context)
+        if path == "/docs":
+            return _docs(context)
+    module = room_of(path)
+    if module is None:
+        raise NotFound(f"There is nothing at {path}.")
+    answer = room_handler(module)(to_event(request, context), context)
+    return _from_answer(answer)
+
+
+def to_event(request: flask.Request, context: Context) -> dict[str, Any]:
+    """`request` as an API Gateway v2 event (payload format 2.0).
+
+    Raises `PayloadTooLarge` before more than the limit is read.
+    """
+    body, is_base64 = _encoded(_read_body(request), request)
+    now = datetime.now(UTC)
+    raw_query = request.query_string.decode("latin-1")
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": quote(request.path, safe="/:@!$&'()*+,;=~-._"),
+        "rawQueryString": raw_query,
+        "headers": {name.lower(): value for name, value in _joined(request.headers)},
+        "requestContext": {
+            "accountId": "anonymous",
+            "apiId": "local",
+            "domainName": request.host,
+            "http": {
+                "method": request.method,
+                "path": request.path,
+                "protocol": request.environ.get("SERVER_PROTOCOL", "HTTP/1.1"),
+                "sourceIp": request.remote_addr or "",
+                "userAgent": request.headers.get("User-Agent", ""),
+            },
+            "requestId": context.aws_request_id,
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "timeEpoch": int(now.timestamp() * 1_000),
+        },
+        "isBase64Encoded": is_base64,
+    }
+    if raw_query:
+        event["queryStringParameters"] = {
+            name: ",".join(values) for name, values in request.args.lists()
+        }
+    if body is not None:
+        event["body"] = body
+    return event
+
+
+def _read_body(request: flask.Request) -> bytes:
+    body = request.stream.read(MAX_BODY + 1)
+    if len(body) <= MAX_BODY:
+        return body
+    # A client that is cut off in the middle of sending may never see the answer.
+    drained = 0
+    while drained < MAX_DRAINED and (chunk := request.stream.read(READ_SIZE)):
+        drained += len(chunk)
+    raise PayloadTooLarge("The body is larger than 5 MB.")
+
+
+def _encoded(body: bytes, request: flask.Request) -> tuple[str | None, bool]:
+    """Text as text, as API Gateway does; everything else in base64."""
+    if not body:
+        return None, False
+    is_text = (request.content_type or "").startswith(TEXT_TYPES)
+    if is_text and "Content-Encoding" not in request.headers:
+        try:
+            return body.decode("utf-8"), False
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(body).decode(), True
+
+
+def _joined(headers: Any) -> Iterator[tuple[str, str]]:
+    """Each header once; repeated ones joined by commas, as API Gateway does."""
+    for name in dict.fromkeys(name for name, _ in headers):
+        yield name, ",".join(headers.getlist(name))
+
+
+def _from_answer(answer: dict[str, Any]) -> flask.Response:
+    body = answer.get("body") or ""
+    payload = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    response = flask.Response(payload, status=answer["statusCode"])
+    del response.headers["Content-Type"]
+    for name, value in answer.get("headers", {}).items():
+        response.headers[name] = value
+    for cookie in answer.get("cookies", []):
+        response.headers.add("Set-Cookie", cookie)
+    return response
+
+
+def _json(value: object, context: Context, status: int = 200) -> flask.Response:
+    response = flask.Response(json.dumps(value), status=status, mimetype="application/json")
+    response.headers[REQUEST_ID_HEADER] = context.aws_request_id
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _error(error: ApiError, context: Context) -> flask.Response:
+    response = _json(
+        ErrorBody(error=error.error, message=error.message).model_dump(), context, error.status
+    )
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, PayloadTooLarge):
+        # The rest of the body is not read: the framework reads it only for an answer in one piece.
+        response.response = iter([response.get_data()])
+        response.headers["Connection"] = "close"
+    return response
+
+
+@functools.cache
+def _merged_openapi() -> dict[str, Any]:
+    modules = dict.fromkeys(ROOMS.values())
+    return openapi.merge([importlib.import_module(module).app for module in modules])
+
+
+def _docs(context: Context) -> flask.Response:
+    response = flask.Response(openapi.page(_merged_openapi()), mimetype="text/html")
+    response.headers[REQUEST_ID_HEADER] = context.aws_request_id
+    response.headers["Content-Security-Policy"] = openapi.PAGE_POLICY
+    return response

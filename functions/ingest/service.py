@@ -1,0 +1,58 @@
+"""A batch's way in: whose is it, may it be stored, store it exactly once."""
+
+import hashlib
+from datetime import datetime
+
+from functions.core import db
+from functions.core.actor import Monitor
+from functions.core.errors import KeyRevoked, PayloadTooLarge
+from functions.ingest import batch, signing
+from functions.ingest.models import MAX_SENT, Accepted
+
+
+def accept(source: str, signature: str, encoding: str, body: bytes, now: datetime) -> Accepted:
+    """Verifies, checks and stores the batch in `body`, all of it or nothing.
+
+    Raises the errors of `signing` and `batch`, and `Unavailable`.
+    """
+    if len(body) > MAX_SENT:
+        raise PayloadTooLarge("The body is larger than 5 MB.")
+    key, raw_signature = signing.verify(source, signature, body)
+    parsed = batch.parse(batch.unpack(body, encoding), source, now)
+    digest = hashlib.sha256(body).digest()
+    try:
+        inserted = _store(key, parsed, digest, raw_signature)
+    except KeyRevoked:  # since it was remembered: look again who may sign
+        signing.key_ring.forget(source)
+        key, raw_signature = signing.verify(source, signature, body)
+        inserted = _store(key, parsed, digest, raw_signature)
+    return Accepted(inserted=inserted, message=_message(parsed.events, inserted))
+
+
+def _store(
+    key: signing.SourceKey, parsed: batch.ParsedBatch, digest: bytes, signature: bytes
+) -> int:
+    [(inserted,)] = db.call(
+        Monitor(),
+        signing.queries.bulk_insert_events.sql,
+        {
+            "key_id": key.id,
+            "events": parsed.text,
+            "body_sha256": digest,
+            "signature": signature,
+        },
+    )
+    return int(inserted)
+
+
+def _message(events: int, inserted: int) -> str:
+    skipped = events - inserted
+    note = f" ({skipped} duplicates skipped)" if skipped else ""
+    return f"Successfully processed {events} events{note}"
+
+
+def make_partitions() -> int:
+    """Makes the monthly partitions that are missing; returns how many."""
+    with db.service("partitions are the table owner's") as connection:
+        made: int = signing.queries.make_event_partitions(connection)
+    return made

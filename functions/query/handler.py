@@ -1,0 +1,56 @@
+"""`GET /v1/query`."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.request import Request
+
+from functions.core import bearer, http
+from functions.core.errors import (
+    ApiError,
+    Forbidden,
+    InvalidToken,
+    Malformed,
+    MissingAuth,
+    Unavailable,
+)
+from functions.query import service
+from functions.query.models import QueryAnswer
+
+DAYS = {"7": 7, "30": 30}
+
+
+class InvalidDays(ApiError):
+    """days parameter must be 7 or 30"""
+
+    status = 400
+    error = "invalid_days"
+
+
+app = http.app()
+
+
+@app.get(
+    "/v1/query",
+    summary="Events per hour: the heatmap",
+    tags=["query"],
+    security=[{"bearer": []}],
+    responses=http.documented(
+        InvalidDays, Malformed, MissingAuth, InvalidToken, Forbidden, Unavailable, model=QueryAnswer
+    ),
+)
+def query(
+    request: Request,
+    days: Annotated[str, Query(description="7 or 30")] = "7",
+    source: Annotated[str | None, Query(description="One monitor's events only")] = None,
+) -> Response[str]:
+    """Counts by source, date and hour in UTC, newest first; never a payload."""
+    user = bearer.authenticate(http.headers(request))
+    if days not in DAYS:
+        raise InvalidDays
+    return http.answered(service.hourly_counts(user, DAYS[days], source, datetime.now(UTC)))
+
+
+handler = http.entry(app)

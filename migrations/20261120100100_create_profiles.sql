@@ -1,0 +1,80 @@
+-- A profile is a person. Its id is the one that the identity provider puts into `sub`, so that
+-- auth.uid() is the owner of every row a person has.
+
+create table public.profiles (
+    id uuid primary key default gen_random_uuid(),
+    handle text,
+    email text,
+    timezone text not null default 'UTC',
+    is_deployment_owner boolean not null default false,
+    created_at timestamptz not null default now(),
+    constraint profiles_handle_unique unique (handle),
+    constraint profiles_handle_valid check (handle ~ '^[a-z0-9][a-z0-9_-]{1,38}$'),
+    constraint profiles_email_length check (length(email) <= 320),
+    constraint profiles_timezone_length check (length(timezone) between 1 and 64)
+);
+
+revoke all on public.profiles from anon, authenticated;
+grant select on public.profiles to authenticated;
+grant select, insert, update, delete on public.profiles to service_role;
+alter table public.profiles enable row level security;
+
+create policy profiles_select_owner on public.profiles
+for select to authenticated
+using (id = (select auth.uid()));
+
+create unique index profiles_one_deployment_owner
+on public.profiles (is_deployment_owner)
+where is_deployment_owner;
+
+comment on table public.profiles is 'People. The id is the subject of their sign-in.';
+comment on column public.profiles.timezone is 'IANA name; days in answers are days of this zone.';
+comment on column public.profiles.is_deployment_owner is
+'The one account that configured keys and the subscriber token of a deployment belong to.';
+
+-- Called with the subject of a verified sign-in, or without one for the deployment's owner.
+create function public.ensure_profile(p_id uuid, p_email text)
+returns uuid
+language sql
+set search_path = ''
+as $$
+    insert into public.profiles as p (id, email)
+    values (p_id, p_email)
+    on conflict (id) do update set email = excluded.email
+    where p.email is distinct from excluded.email and excluded.email is not null;
+    select p_id;
+$$;
+
+create function public.ensure_deployment_owner(p_email text, p_id uuid default null)
+returns uuid
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_id uuid;
+begin
+    perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('vibeloom.owner', 0));
+    select p.id into v_id from public.profiles as p where p.is_deployment_owner;
+    if v_id is null then
+        insert into public.profiles as p (id, email, is_deployment_owner)
+        values (coalesce(p_id, gen_random_uuid()), p_email, true)
+        on conflict (id) do update set is_deployment_owner = true
+        returning p.id into v_id;
+    elsif p_id is not null and p_id <> v_id then
+        raise exception 'the deployment already belongs to %', v_id
+            using errcode = 'VL010',
+            hint = 'VIBELOOM_OWNER_ID must be set before the first start.';
+    end if;
+    return v_id;
+end
+$$;
+
+revoke all on function public.ensure_profile(uuid, text) from public;
+revoke all on function public.ensure_deployment_owner(text, uuid) from public;
+grant execute on function public.ensure_profile(uuid, text) to service_role;
+grant execute on function public.ensure_deployment_owner(text, uuid) to service_role;
+
+comment on function public.ensure_profile(uuid, text) is
+'Makes the profile of a signed-in person on first sight and keeps the e-mail address current.';
+comment on function public.ensure_deployment_owner(text, uuid) is
+'The owner account of the deployment, made on the first call. VL010: another owner was asked for.';

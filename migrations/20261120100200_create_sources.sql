@@ -1,0 +1,64 @@
+-- A source is a monitor: a name that is unique in the deployment, and one or two active keys.
+-- Two at once so that a key can be replaced without a gap; challenges prove that whoever
+-- registers a key holds its private half.
+
+create table public.sources (
+    id uuid primary key default gen_random_uuid(),
+    owner_id uuid not null references public.profiles (id) on delete cascade,
+    name text not null,
+    created_at timestamptz not null default now(),
+    last_seen_at timestamptz,
+    constraint sources_name_unique unique (name),
+    constraint sources_name_valid
+    check (name ~ '^[A-Za-z0-9]([A-Za-z0-9 ._@+-]{0,126}[A-Za-z0-9])?$')
+);
+
+create table public.source_keys (
+    id uuid primary key default gen_random_uuid(),
+    source_id uuid not null references public.sources (id) on delete cascade,
+    owner_id uuid not null references public.profiles (id) on delete cascade,
+    public_key bytea not null,
+    is_configured boolean not null default false,
+    created_at timestamptz not null default now(),
+    revoked_at timestamptz,
+    constraint source_keys_public_key_unique unique (public_key),
+    constraint source_keys_public_key_length check (length(public_key) = 32)
+);
+
+create table public.key_challenges (
+    challenge text primary key,
+    owner_id uuid not null references public.profiles (id) on delete cascade,
+    expires_at timestamptz not null
+);
+
+revoke all on public.sources, public.source_keys, public.key_challenges from anon, authenticated;
+grant select on public.sources, public.source_keys to authenticated;
+grant select, insert, update, delete
+on public.sources, public.source_keys, public.key_challenges to service_role;
+
+alter table public.sources enable row level security;
+alter table public.source_keys enable row level security;
+alter table public.key_challenges enable row level security;
+
+create policy sources_select_owner on public.sources
+for select to authenticated
+using (owner_id = (select auth.uid()));
+
+create policy source_keys_select_owner on public.source_keys
+for select to authenticated
+using (owner_id = (select auth.uid()));
+
+create index sources_owner on public.sources (owner_id);
+create index source_keys_source on public.source_keys (source_id);
+create index source_keys_owner on public.source_keys (owner_id);
+create index key_challenges_owner on public.key_challenges (owner_id);
+create index key_challenges_expiry on public.key_challenges (expires_at);
+
+comment on table public.sources is 'Monitors. Event ids are unique within one source.';
+comment on column public.sources.last_seen_at is
+'When a batch was last accepted, to the second.';
+comment on table public.source_keys is 'Ed25519 public keys (32 bytes), at most two active a source.';
+comment on column public.source_keys.is_configured is
+'Came from VIBETEA_PUBLIC_KEYS: counts only while it stands there.';
+comment on table public.key_challenges is
+'Nonces to be signed when a key is registered; used once, valid for minutes.';

@@ -1,0 +1,89 @@
+-- How keys come and go. Every change takes a lock on the source row first, so the limit of two
+-- active keys holds under concurrent registrations.
+
+create function public.add_source_key(
+    p_owner_id uuid,
+    p_name text,
+    p_public_key bytea,
+    p_configured boolean default false,
+    p_source_id uuid default null
+)
+returns table (source_id uuid, key_id uuid, created boolean)
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_source public.sources;
+    v_key public.source_keys;
+    v_active integer;
+    v_is_new boolean;
+begin
+    insert into public.sources as s (owner_id, name) values (p_owner_id, p_name)
+    on conflict (name) do nothing;
+    v_is_new := found;
+    select s.* into strict v_source from public.sources as s where s.name = p_name for update;
+    if v_source.owner_id <> p_owner_id then
+        raise exception 'source name % belongs to somebody else', p_name using errcode = 'VL001';
+    end if;
+
+    select k.* into v_key from public.source_keys as k where k.public_key = p_public_key;
+    if found then
+        if v_key.source_id = v_source.id and (v_key.revoked_at is null or p_configured) then
+            return query select v_source.id, v_key.id, false;
+            return;
+        end if;
+        raise exception 'this public key was used before' using errcode = 'VL002';
+    end if;
+    if not (v_is_new or p_configured or v_source.id is not distinct from p_source_id) then
+        raise exception 'source % exists', p_name using errcode = 'VL005';
+    end if;
+
+    select count(*) into v_active from public.source_keys as k
+    where k.source_id = v_source.id and k.revoked_at is null;
+    if v_active >= 2 then
+        raise exception 'source % has two active keys', p_name using errcode = 'VL003';
+    end if;
+
+    insert into public.source_keys as k (source_id, owner_id, public_key, is_configured)
+    values (v_source.id, p_owner_id, p_public_key, p_configured)
+    returning k.* into v_key;
+    return query select v_source.id, v_key.id, true;
+end
+$$;
+
+create function public.revoke_source_key(p_owner_id uuid, p_source_id uuid, p_key_id uuid)
+returns boolean
+language sql
+set search_path = ''
+as $$
+    update public.source_keys as k
+    set revoked_at = coalesce(k.revoked_at, now())
+    where k.id = p_key_id and k.source_id = p_source_id and k.owner_id = p_owner_id
+    returning true;
+$$;
+
+create function public.redeem_key_challenge(p_owner_id uuid, p_challenge text)
+returns boolean
+language sql
+set search_path = ''
+as $$
+    delete from public.key_challenges as c
+    where c.challenge = p_challenge and c.owner_id = p_owner_id and c.expires_at > now()
+    returning true;
+$$;
+
+revoke all on function public.add_source_key(uuid, text, bytea, boolean, uuid) from public;
+revoke all on function public.revoke_source_key(uuid, uuid, uuid) from public;
+revoke all on function public.redeem_key_challenge(uuid, text) from public;
+grant execute on function public.add_source_key(uuid, text, bytea, boolean, uuid) to service_role;
+grant execute on function public.revoke_source_key(uuid, uuid, uuid) to service_role;
+grant execute on function public.redeem_key_challenge(uuid, text) to service_role;
+
+comment on function public.add_source_key(uuid, text, bytea, boolean, uuid) is
+'Adds a key, making the source if need be; the same key again is answered with the same row.
+Without p_source_id the source must be new. VL001: name taken, VL002: key used before, VL003: two
+keys are active, VL005: you have a source of this name.';
+comment on function public.revoke_source_key(uuid, uuid, uuid) is
+'Revokes at once: a batch that commits later is refused. No row: there is no such key.';
+comment on function public.redeem_key_challenge(uuid, text) is
+'True once for a live challenge of this owner; no row otherwise.';
