@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from functions.core import errors
@@ -61,6 +62,8 @@ def _begin(actor: Actor) -> Connection:
     """A connection inside a transaction of `actor`'s. A connection gone stale is replaced once."""
     while True:
         connection, fresh = _connected()
+        if connection.info.transaction_status is TransactionStatus.INTRANS:
+            raise RuntimeError("a transaction inside a transaction: one actor at a time")
         try:
             with connection.pipeline():
                 connection.execute("begin")

@@ -14,5 +14,5 @@ select public.ensure_profile(:id::uuid, :email::text);
 select public.ensure_deployment_owner(:email::text, :id::uuid);
 
 -- name: schema_version()$
--- `/readyz`: the newest migration that the database has.
+-- For `/readyz`: the newest migration that the database has.
 select public.schema_version();

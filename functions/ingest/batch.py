@@ -19,6 +19,7 @@ from functions.ingest.models import KINDS, MAX_BATCH, MAX_SENT, MAX_UNPACKED, Ba
 
 MAX_AGE = timedelta(days=3_653)  # ten years
 MAX_AHEAD = timedelta(days=1)  # clocks of monitors may be that wrong
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1  # what every client can read back
 MAX_NUMBER = 32  # digits in a row; a double has 17, a 64-bit integer 19
 
 
@@ -201,7 +202,7 @@ def _unstorable(value: Any, has_nul: bool) -> str | None:
             if has_nul and "\0" in item:
                 return "a text holds a NUL character"
         elif kind is int:
-            if item.bit_length() > 63:
+            if not MIN_INTEGER <= item <= MAX_INTEGER:
                 return "a number does not fit into 64 bits"
         elif kind is float:
             if item - item != 0:

@@ -120,12 +120,14 @@ def register_configured_keys() -> None:
     A key that cannot be registered (the name is somebody else's, a third key) is logged and left
     out; the others must not suffer.
     """
-    for key in config().configured_keys:
+    keys = config().configured_keys
+    owner = bearer.deployment_owner() if keys else None
+    for key in keys:
         try:
             with db.service("configured keys belong to the deployment's owner") as connection:
                 queries.add_configured_key(
                     connection,
-                    owner_id=bearer.deployment_owner(),
+                    owner_id=owner,
                     source=key.source,
                     public_key=key.public_key,
                 )

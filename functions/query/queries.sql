@@ -1,4 +1,4 @@
--- name: hourly_counts(since, source)
+-- name: hourly_counts(since, until, source)
 -- The heatmap; an index-only scan of events_owner_time in the months it needs.
 with hours as (
     select
@@ -8,6 +8,7 @@ with hours as (
     from public.events as e
     where
         e.occurred_at >= :since::timestamptz
+        and e.occurred_at < :until::timestamptz
         and (
             :source::text is null
             or e.source_id = (select f.id from public.sources as f where f.name = :source::text)

@@ -1,0 +1,86 @@
+"""Fixtures: one Postgres a session, a template database, a clone per test that may commit."""
+
+import itertools
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("VIBELOOM_DATABASE_URL", "postgresql://nobody@/nowhere")
+os.environ["THREADS"] = "1"
+
+import psycopg
+import pytest
+
+from infra.local import postgres
+from migrations import apply
+from tests.support import Api, Database, Registered, fresh_process, register_source
+
+BOOTSTRAP = Path(__file__).parent.parent / "infra/local/bootstrap.sql"
+LOGIN = "vibeloom_functions"  # what the functions log in as: no superuser, no owner
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[postgres.Server]:
+    """A Postgres for this test session; a crash may lose everything in it."""
+    with tempfile.TemporaryDirectory(prefix="vl-") as home:
+        started = postgres.start(Path(home) / "pg", settings=postgres.THROWAWAY)
+        try:
+            yield started
+        finally:
+            started.stop()
+
+
+@pytest.fixture(scope="session")
+def template(server: postgres.Server) -> str:
+    """The name of a database with bootstrap and all migrations, to be cloned."""
+    name = "template_vibeloom"
+    with psycopg.connect(server.url(), autocommit=True) as admin:
+        admin.execute(f"create database {name}")
+    with psycopg.connect(server.url(name), autocommit=True) as admin:
+        admin.execute(BOOTSTRAP.read_text())
+    apply.apply(server.url(name))
+    with psycopg.connect(server.url(), autocommit=True) as admin:
+        admin.execute(f"alter role {LOGIN} login")
+    return name
+
+
+@pytest.fixture
+def database(
+    server: postgres.Server, template: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Database]:
+    """A migrated database of its own, and this process set up to use it as the functions do."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.url(), autocommit=True) as admin:
+        admin.execute(f"create database {name} template {template}")
+    for variable in [*os.environ]:
+        if variable.startswith(("VIBELOOM_", "VIBETEA_")):
+            monkeypatch.delenv(variable)
+    monkeypatch.setenv("VIBELOOM_DATABASE_URL", server.url(name, LOGIN))
+    fresh_process()
+    yield Database(admin_url=server.url(name), functions_url=server.url(name, LOGIN))
+    fresh_process()
+    with psycopg.connect(server.url(), autocommit=True) as admin:
+        admin.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def api(database: Database) -> Api:
+    """The rooms' handlers, called as Lambda calls them."""
+    return Api()
+
+
+@pytest.fixture
+def owner_token(database: Database) -> str:
+    """An access token of the deployment's owner with every scope."""
+    from functions.accounts import issue_owner_token
+
+    return issue_owner_token("test")
+
+
+@pytest.fixture
+def laptop(api: Api, owner_token: str) -> Registered:
+    """A monitor named `laptop` of the deployment's owner, registered with a proof of possession."""
+    return register_source(api, owner_token, "laptop")

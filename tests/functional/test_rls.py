@@ -1,0 +1,178 @@
+"""Row-level security as a table: who sees and changes what. Each line fails without its policy."""
+
+import json
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+
+from tests.support import Api, Database, Registered, as_role
+
+OWN = 1  # rows of the account itself
+NONE = 0
+DENIED = "denied"
+
+Outcome = int | str
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one role finds in one table: own rows, none, or no access at all."""
+
+    table: str
+    owner: Outcome
+    stranger: Outcome
+    anon: Outcome = DENIED
+    ingest: Outcome = DENIED
+    policy: str | None = None
+
+
+MATRIX = (
+    Row("profiles", OWN, OWN, policy="profiles_select_owner"),  # a stranger sees their own
+    Row("sources", OWN, NONE, policy="sources_select_owner"),
+    Row("source_keys", OWN, NONE, policy="source_keys_select_owner"),
+    Row("key_challenges", DENIED, DENIED),
+    Row("access_tokens", OWN, NONE, policy="access_tokens_select_owner"),
+    Row("batches", OWN, NONE, policy="batches_select_owner"),
+    Row("events", OWN, NONE, policy="events_select_owner"),
+)
+ACTORS = {
+    "owner": "authenticated",
+    "stranger": "authenticated",
+    "anon": "anon",
+    "ingest": "vibeloom_ingest",
+}
+SELECTED = {"access_tokens": "id"}  # a column grant: the hash is nobody's to read
+
+
+@dataclass(frozen=True)
+class People:
+    """Two accounts; the owner has one row in every table."""
+
+    owner: str
+    stranger: str
+
+    def subject(self, actor: str) -> str | None:
+        return {"owner": self.owner, "stranger": self.stranger}.get(actor)
+
+
+@pytest.fixture
+def people(api: Api, laptop: Registered, database: Database, owner_token: str) -> People:
+    """One row of the owner's in every table."""
+    laptop.send(api, [laptop.event()])
+    api("POST", "/v1/sources/challenge", token=owner_token)
+    owner = str(database.value("select id from profiles"))
+    stranger = str(database.value("insert into profiles default values returning id"))
+    return People(owner, stranger)
+
+
+def outcome(database: Database, people: People, actor: str, table: str) -> Outcome:
+    with as_role(database, ACTORS[actor], people.subject(actor)) as connection:
+        try:
+            return len(
+                connection.execute(f"select {SELECTED.get(table, '*')} from {table}").fetchall()
+            )
+        except psycopg.errors.InsufficientPrivilege:
+            return DENIED
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+@pytest.mark.parametrize("row", MATRIX, ids=lambda row: row.table)
+def test_who_reads_what(database: Database, people: People, row: Row, actor: str) -> None:
+    """Owners read their own, nobody reads another's, the ingest role reads nothing."""
+    assert outcome(database, people, actor, row.table) == getattr(row, actor)
+
+
+@pytest.mark.parametrize("row", [row for row in MATRIX if row.policy], ids=lambda row: row.table)
+def test_each_row_depends_on_its_policy(database: Database, people: People, row: Row) -> None:
+    """Without the policy the owner sees nothing; without row-level security a stranger sees all."""
+    database.rows(f"drop policy {row.policy} on {row.table}")
+    assert outcome(database, people, "owner", row.table) == NONE
+    database.rows(f"alter table {row.table} disable row level security")
+    assert outcome(database, people, "stranger", row.table) not in (row.stranger, DENIED)
+
+
+@pytest.mark.parametrize("row", MATRIX, ids=lambda row: row.table)
+@pytest.mark.parametrize("actor", ACTORS)
+@pytest.mark.parametrize("verb", ["insert", "update", "delete"])
+def test_nobody_writes_past_the_functions(
+    database: Database, people: People, row: Row, actor: str, verb: str
+) -> None:
+    """No table may be written by any role that a client can have."""
+    statement = {
+        "insert": f"insert into {row.table} default values",
+        "update": f"update {row.table} set owner_id = null"
+        if row.table != "profiles"
+        else "update profiles set email = null",
+        "delete": f"delete from {row.table}",
+    }[verb]
+    with (
+        as_role(database, ACTORS[actor], people.subject(actor)) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(statement)
+
+
+def test_every_table_is_in_the_matrix(database: Database) -> None:
+    """A table that is added without a line here is a failure, not an oversight."""
+    tables = database.rows(
+        "select c.relname as name, c.relrowsecurity as secured from pg_class as c"
+        " where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm')"
+    )
+    assert {row["name"] for row in tables} == {row.table for row in MATRIX}
+    assert all(row["secured"] for row in tables)
+
+
+def test_partitions_are_closed(database: Database, people: People) -> None:
+    """Nobody goes around the parent: partitions have row-level security and no grants."""
+    partitions = database.rows(
+        "select c.relname as name, c.relrowsecurity as secured from pg_class as c"
+        " where c.relnamespace = 'partitions'::regnamespace and c.relkind = 'r'"
+    )
+    assert len(partitions) == 28
+    assert all(row["secured"] for row in partitions)
+    for actor, role in ACTORS.items():
+        with (
+            as_role(database, role, people.subject(actor)) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute("select from partitions.events_default")
+
+
+EXECUTABLE = {
+    "anon": set[str](),
+    "authenticated": set[str](),
+    "vibeloom_ingest": {"find_source_keys", "bulk_insert_events"},
+    "vibeloom_functions": set[str](),
+}
+
+
+@pytest.mark.parametrize("role", EXECUTABLE)
+def test_who_executes_what(database: Database, role: str) -> None:
+    """The ingest role has its two functions; no role that a client can have has any other."""
+    rows = database.rows(
+        "select p.proname as name from pg_proc as p where p.pronamespace = 'public'::regnamespace"
+        " and has_function_privilege(%s, p.oid, 'execute')",
+        role,
+    )
+    assert {row["name"] for row in rows} == EXECUTABLE[role]
+
+
+def test_claims_decide_nothing_but_identity(database: Database, people: People) -> None:
+    """Empty claims, or a role inside them, see nothing."""
+    with psycopg.connect(database.functions_url, prepare_threshold=None) as connection:
+        for claims in ("", "{}", '{"role": "service_role"}'):
+            connection.execute(
+                "select set_config('role', 'authenticated', true),"
+                " set_config('request.jwt.claims', %s, true)",
+                (claims,),
+            )
+            assert connection.execute("select * from events").fetchall() == []
+            connection.rollback()
+        connection.execute(
+            "select set_config('role', 'authenticated', true),"
+            " set_config('request.jwt.claims', %s, true)",
+            (json.dumps({"sub": people.owner}),),
+        )
+        assert len(connection.execute("select * from events").fetchall()) == 1
+        connection.rollback()

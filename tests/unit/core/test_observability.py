@@ -1,0 +1,64 @@
+"""The logger: what it hides, and how much of the rest it keeps."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from functions.core import observability
+
+CANARY = "canary-7f3a"
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What the logger writes during the test."""
+    stream = io.StringIO()
+    handler = observability.logger.registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    original = handler.setStream(stream)
+    yield stream
+    handler.setStream(original)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "authorization",
+        "Authorization",
+        "token",
+        "access_token",
+        "journal_text",
+        "ciphertext",
+        "passphrase",
+        "payload",
+        "body",
+        "X-Signature",
+        "client_secret",
+    ],
+)
+def test_a_canary_in_a_forbidden_field_never_comes_out(lines: io.StringIO, key: str) -> None:
+    """At any depth, in any list."""
+    field: dict[str, Any] = {key: CANARY}
+    observability.logger.info("x", **field, deep={"list": [field]})
+    observability.logger.warning({"message": "x", key: {"inner": CANARY}})
+    assert CANARY not in lines.getvalue()
+    assert lines.getvalue().count("[hidden]") == 3
+
+
+def test_lines_are_json_and_bounded(lines: io.StringIO) -> None:
+    """Long texts, wide lists and deep nesting are cut; bytes are only counted."""
+    deep: object = CANARY
+    for _ in range(20):
+        deep = [deep]
+    observability.logger.info(
+        "x", long="y" * 100_000, wide=list(range(10_000)), deep=deep, raw=b"abc"
+    )
+    [line] = lines.getvalue().splitlines()
+    record = json.loads(line)
+    assert len(line) < 4_000
+    assert (record["level"], record["message"], record["raw"]) == ("INFO", "x", "[3 bytes]")
+    assert CANARY not in line
