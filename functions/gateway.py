@@ -112,6 +112,8 @@ def _dispatch(request: flask.Request, path: str, context: Context) -> flask.Resp
         if path in own:
             return _json(own[path](), context)
         if path == "/docs":
+            if request.args.get("format") == "json":  # the page's own link to its document
+                return _json(_merged_openapi(), context)
             return _docs(context)
     module = room_of(path)
     if module is None:
