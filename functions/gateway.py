@@ -17,10 +17,19 @@ from typing import Any
 from urllib.parse import quote
 
 import flask
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import HTTPException
 
 from functions.core import openapi, readiness
 from functions.core.config import ConfigError, config
-from functions.core.errors import ApiError, InternalError, NotFound, PayloadTooLarge
+from functions.core.errors import (
+    ApiError,
+    InternalError,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+)
 from functions.core.http import REQUEST_ID_HEADER, ErrorBody, Handler
 from functions.core.observability import logger
 
@@ -86,40 +95,68 @@ def room_of(path: str) -> str | None:
     )
 
 
+@functools.cache
+def _merged_openapi() -> dict[str, Any]:
+    modules = dict.fromkeys(ROOMS.values())
+    return openapi.merge([importlib.import_module(module).app for module in modules])
+
+
+OWN_PAGES: dict[str, Callable[[], object]] = {
+    "/healthz": lambda: {"status": "ok"},
+    "/readyz": readiness.check,
+    "/openapi.json": _merged_openapi,
+    "/docs": _merged_openapi,
+}
+
+
 def gateway(request: flask.Request) -> flask.Response:
     """Answers one HTTP request."""
     context = Context()
+    logger.append_keys(request_id=context.aws_request_id, error=None)
     path = request.path.removeprefix("/functions") or "/"
     try:
-        return _dispatch(request, path, context)
+        answer = _own_page if path in OWN_PAGES else _room
+        return answer(request, path, context)
     except ApiError as error:
-        logger.append_keys(request_id=context.aws_request_id, error=error.error)
-        logger.info("request", method=request.method, path=path, status=error.status)
-        return _error(error, context)
+        return _refused(error, request, context)
     except Exception:  # noqa: BLE001 (the entry point: nothing may pass without an answer)
-        logger.append_keys(request_id=context.aws_request_id)
         logger.exception("unhandled in the gateway")
         return _error(InternalError(), context)
 
 
-def _dispatch(request: flask.Request, path: str, context: Context) -> flask.Response:
-    own: dict[str, Callable[[], object]] = {
-        "/healthz": lambda: {"status": "ok"},
-        "/readyz": readiness.check,
-        "/openapi.json": _merged_openapi,
-    }
-    if request.method in ("GET", "HEAD"):
-        if path in own:
-            return _json(own[path](), context)
-        if path == "/docs":
-            if request.args.get("format") == "json":  # the page's own link to its document
-                return _json(_merged_openapi(), context)
-            return _docs(context)
+def _room(request: flask.Request, path: str, context: Context) -> flask.Response:
     module = room_of(path)
     if module is None:
         raise NotFound(f"There is nothing at {path}.")
-    answer = room_handler(module)(to_event(request, context), context)
-    return _from_answer(answer)
+    return _from_answer(room_handler(module)(to_event(request, context), context))
+
+
+def _own_page(request: flask.Request, path: str, context: Context) -> flask.Response:
+    if request.method not in ("GET", "HEAD"):
+        response = _refused(MethodNotAllowed("Only GET, HEAD is supported here."), request, context)
+        response.headers["Allow"] = "GET, HEAD"
+        return response
+    if path == "/docs" and request.args.get("format") != "json":
+        return _docs(context)
+    return _json(OWN_PAGES[path](), context)
+
+
+def _refused(error: ApiError, request: flask.Request, context: Context) -> flask.Response:
+    logger.append_keys(error=error.error)
+    logger.info("request", method=request.method, path=request.path, status=error.status)
+    return _error(error, context)
+
+
+def _refused_by_framework(error: HTTPException) -> flask.Response:
+    """What flask or the framework refuses by itself, in the shape that every error has."""
+    context = Context()
+    logger.append_keys(request_id=context.aws_request_id)
+    refusal = NotFound if error.code == NotFound.status else Malformed
+    return _refused(refusal(), flask.request, context)
+
+
+if flask.has_app_context():  # the framework loads this file inside its app
+    flask.current_app.register_error_handler(HTTPException, _refused_by_framework)
 
 
 def to_event(request: flask.Request, context: Context) -> dict[str, Any]:
@@ -165,13 +202,16 @@ def to_event(request: flask.Request, context: Context) -> dict[str, Any]:
 
 
 def _read_body(request: flask.Request) -> bytes:
-    body = request.stream.read(MAX_BODY + 1)
-    if len(body) <= MAX_BODY:
-        return body
-    # A client that is cut off in the middle of sending may never see the answer.
-    drained = 0
-    while drained < MAX_DRAINED and (chunk := request.stream.read(READ_SIZE)):
-        drained += len(chunk)
+    try:
+        body = request.stream.read(MAX_BODY + 1)
+        if len(body) <= MAX_BODY:
+            return body
+        # A client that is cut off in the middle of sending may never see the answer.
+        drained = 0
+        while drained < MAX_DRAINED and (chunk := request.stream.read(READ_SIZE)):
+            drained += len(chunk)
+    except (OSError, HTTPException, ParseException):  # left in the middle, or chunks that are none
+        raise Malformed("The request body ends too early or is not framed as announced.") from None
     raise PayloadTooLarge("The body is larger than 5 MB.")
 
 
@@ -219,17 +259,11 @@ def _error(error: ApiError, context: Context) -> flask.Response:
     )
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, PayloadTooLarge):
+    if isinstance(error, (PayloadTooLarge, Malformed)):
         # The rest of the body is not read: the framework reads it only for an answer in one piece.
         response.response = iter([response.get_data()])
         response.headers["Connection"] = "close"
     return response
-
-
-@functools.cache
-def _merged_openapi() -> dict[str, Any]:
-    modules = dict.fromkeys(ROOMS.values())
-    return openapi.merge([importlib.import_module(module).app for module in modules])
 
 
 def _docs(context: Context) -> flask.Response:

@@ -159,6 +159,17 @@ def _translated() -> Iterator[None]:
             logger.warning("the database refused a value", sqlstate=error.sqlstate)
             raise errors.Malformed("The request holds a value that cannot be stored.") from error
         if isinstance(error, (*_PASSING, psycopg.OperationalError, psycopg.InterfaceError)):
-            logger.error("database unavailable", sqlstate=error.sqlstate, cause=str(error))
+            logger.error(
+                "database unavailable",
+                sqlstate=error.sqlstate,
+                cause=error.diag.message_primary or str(error),
+            )
             raise errors.Unavailable from error
-        raise
+        # Only the primary message: details and contexts quote rows, which are nobody's to log.
+        logger.error(
+            "statement failed",
+            sqlstate=error.sqlstate,
+            cause=error.diag.message_primary or type(error).__name__,
+            constraint=error.diag.constraint_name,
+        )
+        raise errors.InternalError from error

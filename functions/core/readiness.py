@@ -1,7 +1,11 @@
 """`/readyz`: may traffic come? The database answers and has the migrations that this code needs."""
 
+from psycopg import errors as pg
+
 from functions.core import db, sql
 from functions.core.errors import Unavailable
+
+REMEDY = "run `python -m migrations.apply`"
 
 queries = sql.load(__file__)
 
@@ -9,10 +13,13 @@ queries = sql.load(__file__)
 def check() -> dict[str, str]:
     """The state of the database. Raises `Unavailable` with the reason."""
     with db.service("the schema's version is not any user's data") as connection:
-        version: str | None = queries.schema_version(connection)
+        try:
+            version: str | None = queries.schema_version(connection)
+        except pg.UndefinedFunction:
+            raise Unavailable(f"The database has no schema yet: {REMEDY}.") from None
     if version is None or version < db.SCHEMA_VERSION:
         raise Unavailable(
             f"The database is at migration {version}, this code needs {db.SCHEMA_VERSION}:"
-            " run `python -m migrations.apply`."
+            f" {REMEDY}."
         )
     return {"status": "ready", "schema_version": version}

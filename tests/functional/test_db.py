@@ -20,9 +20,9 @@ def test_identity_ends_with_the_transaction(database: Database) -> None:
     assert connection.execute(WHO).fetchone() == ("vibeloom_functions", "")
     with pytest.raises(ZeroDivisionError), db.transaction(user):
         raise ZeroDivisionError
-    with pytest.raises(psycopg.errors.UndefinedTable), db.transaction(user) as connection:
+    with pytest.raises(errors.InternalError), db.transaction(user) as connection:
         connection.execute("select * from nothing")
-    with pytest.raises(psycopg.errors.UndefinedTable):
+    with pytest.raises(errors.InternalError):
         db.call(Monitor(), "select * from nothing", {})
     assert db.call(user, WHO, {}) == [("authenticated", user.claims)]
     assert connection.execute(WHO).fetchone() == ("vibeloom_functions", "")
