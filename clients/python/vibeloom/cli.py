@@ -1,0 +1,249 @@
+"""The `vibeloom` command."""
+
+import json
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+
+from vibeloom import __version__, heatmap, keys, monitor, settings, status
+from vibeloom.errors import SettingError, VibeloomError
+from vibeloom.lock import exclusive
+from vibeloom.register import register
+from vibeloom.server import Server
+from vibeloom.spool import Spool
+
+# What our own mistakes raise; typer's exceptions are none of these and go their way.
+MISTAKES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+
+
+class OneLineErrors(TyperGroup):
+    """Failures as one line that says what to do, and exit code 1; never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except VibeloomError as problem:
+            _fail(str(problem))
+        except BrokenPipeError:
+            raise
+        except OSError as problem:
+            place = problem.filename or "the system"
+            _fail(f"{place}: {problem.strerror or problem}; make it usable, then repeat")
+        except MISTAKES as problem:
+            _fail(
+                f"a mistake in vibeloom {__version__} ({type(problem).__name__}: {problem}); "
+                "nothing is lost, please report it"
+            )
+
+
+def _fail(message: str) -> None:
+    line = Text("error: ", style="bold red").append(message, style="not bold default")
+    Console(stderr=True, soft_wrap=True).print(line)
+    raise typer.Exit(1)
+
+
+app = typer.Typer(
+    cls=OneLineErrors,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Your working day as metadata: collected here, signed, and read back.",
+)
+monitor_app = typer.Typer(
+    no_args_is_help=True,
+    help="Watch session logs and send their metadata; prompts, code and commands never leave.",
+)
+app.add_typer(monitor_app, name="monitor")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+
+
+def _print_json(document: Any) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=True, indent=2) + "\n")
+
+
+def _show(content: Any) -> None:
+    # wide enough for long addresses when the output is a file, the terminal's own width otherwise
+    Console(highlight=False, soft_wrap=isinstance(content, (str, Text))).print(content)
+
+
+def _say(message: str) -> None:
+    stamp = Text(datetime.now().astimezone().strftime("%H:%M:%S "), style="dim")
+    Console(stderr=True, soft_wrap=True).print(stamp.append(message, style="not dim"))
+
+
+@monitor_app.command()
+def init(
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing key.")] = False,
+) -> None:
+    """Make the Ed25519 key that signs every batch."""
+    home = settings.load().home
+    signer = keys.replace(home) if force else keys.create(home)
+    _show(Text("A new key is in ").append(str(home), style="bold"))
+    _show(Text("Public key: ").append(signer.public_key, style="bold"))
+    _show(
+        Text("Next: `vibeloom monitor register --url <server> --token <access token>`", style="dim")
+    )
+
+
+@monitor_app.command("register")
+def register_command(
+    url: Annotated[
+        str | None, typer.Option(help="Server root, such as http://127.0.0.1:8787.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(help="Access token; better given as VIBELOOM_TOKEN.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="This machine's name on the server.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make this monitor's key known to a server; remembers the address, never the token."""
+    configured = settings.load(source=source)
+    base = _server_base(configured, url)
+    signer = keys.load(configured.home)
+    with Server(base, token or configured.token) as server:
+        registration = register(server, signer, configured.source)
+    remembered = settings.remember(configured.home, base.removesuffix("/v1"), configured.source)
+    if as_json:
+        _print_json(
+            {
+                "source": registration.source,
+                "publicKey": registration.public_key,
+                "url": base,
+                "created": registration.created,
+                "rememberedIn": str(remembered),
+            }
+        )
+        return
+    word = "is registered" if registration.created else "was registered already"
+    _show(Text(f"Source {registration.source} {word} at {base}"))
+    _show(Text("Next: `vibeloom monitor run`", style="dim"))
+
+
+def _server_base(configured: settings.Settings, url: str | None) -> str:
+    if url is not None:
+        return settings.server_base(url, "--url")
+    if configured.endpoint is None:
+        raise SettingError("no server is known; give --url or set VIBELOOM_URL")
+    if not configured.endpoint.vibeloom:
+        raise SettingError(
+            "VIBETEA_SUPABASE_URL names a server for batches alone; give --url or set VIBELOOM_URL "
+            "to a Vibeloom server"
+        )
+    return configured.endpoint.base
+
+
+@monitor_app.command()
+def run(
+    once: Annotated[
+        bool, typer.Option("--once", help="Collect and send what is there, then stop.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Watch the session logs and send what happens in them."""
+    configured = settings.load()
+    if as_json and not once:
+        raise SettingError(
+            "--json needs --once; a running monitor is asked with `monitor status --json`"
+        )
+    if once:
+        report = monitor.run_once(configured, (lambda _: None) if as_json else _say)
+    else:
+        endpoint = monitor.needed_endpoint(configured)
+        _say(f"watching {configured.projects} as {configured.source} for {endpoint.base}")
+        report = monitor.run(configured, _say)
+    if as_json:
+        _print_json(
+            {
+                "collected": report.collected,
+                "sent": report.sent,
+                "setAside": report.set_aside,
+                "waiting": report.waiting,
+                "unreadable": report.unreadable,
+                "error": report.error,
+            }
+        )
+    for path, reason in report.unreadable.items():
+        if not as_json:
+            _say(f"{path} cannot be read: {reason}")
+    if report.error:
+        raise VibeloomError(report.error)
+    if not as_json:
+        _say(
+            f"{report.collected:,} events collected, {report.sent:,} sent, "
+            f"{report.set_aside:,} set aside"
+        )
+
+
+@monitor_app.command("status")
+def status_command(as_json: Json = False) -> None:
+    """Say what waits, what was refused, and how the last delivery went."""
+    gathered = status.gather(settings.load())
+    if as_json:
+        _print_json(gathered)
+    else:
+        _show(status.draw(gathered))
+
+
+@monitor_app.command()
+def requeue(as_json: Json = False) -> None:
+    """Let events that the server refused wait to be sent once more."""
+    configured = settings.load()
+    keys.prepare_home(configured.home)
+    with exclusive(configured.home):
+        spool = Spool.open(configured.spool)
+        try:
+            count = spool.requeue()
+        finally:
+            spool.close()
+    if as_json:
+        _print_json({"requeued": count})
+    else:
+        _show(Text(f"{count:,} events wait again"))
+
+
+@monitor_app.command()
+def version(as_json: Json = False) -> None:
+    """Say which version this is."""
+    if as_json:
+        _print_json({"name": "vibeloom", "version": __version__})
+    else:
+        _show(Text(f"vibeloom {__version__}"))
+
+
+@app.command("heatmap")
+def heatmap_command(  # noqa: PLR0913, PLR0917 - one per option
+    days: Annotated[int, typer.Option(help="7 or 30.")] = 7,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    url: Annotated[str | None, typer.Option(help="Server root; else VIBELOOM_URL.")] = None,
+    token: Annotated[str | None, typer.Option(help="Access token; else VIBELOOM_TOKEN.")] = None,
+    utc: Annotated[bool, typer.Option("--utc", help="Hours in UTC, not in local time.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Draw when the work happened: hours across, days down."""
+    if days not in (7, 30):
+        raise SettingError(f"--days: {days} is not accepted; give 7 or 30")
+    configured = settings.load()
+    if token is not None:
+        configured = replace(configured, token=token)
+    with Server(_server_base(configured, url), configured.token) as server:
+        answer = server.get("/query", {"days": days} | ({"source": source} if source else {}))
+    if as_json:
+        _print_json(answer)
+        return
+    picture = heatmap.arrange(answer, days, datetime.now(UTC), UTC if utc else None)
+    console = Console(highlight=False)
+    heading = f"The last {days} days" + (f" of {source}" if source else "")
+    only_ascii = not console.encoding.lower().startswith("utf")
+    console.print(heatmap.draw(picture, heading, only_ascii), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    app()

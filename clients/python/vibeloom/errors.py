@@ -1,0 +1,38 @@
+"""What can go wrong, as one tree. Every message is one line that ends in what to do next.
+
+VibeloomError
+├── SettingError       a variable has a value that cannot be used
+├── KeyFileError       the signing key is missing, unreadable or already there
+├── SpoolError         the spool cannot be read or written
+│   └── SpoolBusy      another monitor holds it
+├── ServerError        the server refused, or did not answer
+└── Undelivered        a flush gave up; the spool keeps everything
+"""
+
+
+class VibeloomError(Exception):
+    """Something a person can act upon; the command line prints it as one line and exits with 1."""
+
+
+class SettingError(VibeloomError):
+    """A setting is missing or has a value that is not accepted."""
+
+
+class KeyFileError(VibeloomError):
+    """The signing key cannot be used or must not be replaced."""
+
+
+class SpoolError(VibeloomError):
+    """The spool cannot be read or written."""
+
+
+class SpoolBusy(SpoolError):
+    """Another monitor works on the same spool."""
+
+
+class ServerError(VibeloomError):
+    """The server refused a request or could not be reached."""
+
+
+class Undelivered(VibeloomError):
+    """Some events are still in the spool after a flush."""
