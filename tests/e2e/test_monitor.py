@@ -138,6 +138,27 @@ def test_a_running_monitor_sends_what_is_written(stack: Stack, tmp_path: Path) -
         process.communicate()
 
 
+def test_a_key_is_replaced_without_a_gap(stack: Stack, tmp_path: Path) -> None:
+    """A new key is added to the source, the old one revoked, and the monitor goes on sending."""
+    logs = tmp_path / "claude"
+    write_sample_sessions(logs, datetime.now(UTC), days=4)
+    machine = registered(stack, tmp_path, "rotating", logs)
+    machine.run("monitor", "init", "--force")
+    refused = machine.start("monitor", "register")
+    assert "--add-key" in refused.communicate(timeout=60)[1]
+    assert refused.returncode == 1
+    assert machine.run_json("monitor", "register", "--add-key")["created"] is True
+    assert machine.run_json("monitor", "register", "--add-key")["created"] is False
+    [source] = [
+        item
+        for item in stack.gateway("GET", "/v1/sources", token=stack.token).json["items"]
+        if item["name"] == "rotating"
+    ]
+    old = f"/v1/sources/{source['id']}/keys/{source['keys'][0]['id']}"
+    assert stack.gateway("DELETE", old, token=stack.token).status == 204
+    assert machine.run_json("monitor", "run", "--once")["sent"] > 0
+
+
 def test_a_vibetea_deployment_moves_without_changing_its_monitors(
     stack: Stack, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from typer.core import TyperGroup
 from vibeloom import __version__, heatmap, keys, monitor, settings, status
 from vibeloom.errors import SettingError, VibeloomError
 from vibeloom.lock import exclusive
-from vibeloom.register import register
+from vibeloom.register import add_key, register
 from vibeloom.server import Server
 from vibeloom.spool import Spool
 
@@ -94,7 +94,7 @@ def init(
 
 
 @monitor_app.command("register")
-def register_command(
+def register_command(  # noqa: PLR0913, PLR0917 - one per option
     url: Annotated[
         str | None, typer.Option(help="Server root, such as http://127.0.0.1:8787.")
     ] = None,
@@ -102,6 +102,9 @@ def register_command(
         str | None, typer.Option(help="Access token; better given as VIBELOOM_TOKEN.")
     ] = None,
     source: Annotated[str | None, typer.Option(help="This machine's name on the server.")] = None,
+    further: Annotated[
+        bool, typer.Option("--add-key", help="A further key of a source that is there.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make this monitor's key known to a server; remembers the address, never the token."""
@@ -109,7 +112,8 @@ def register_command(
     base = _server_base(configured, url)
     signer = keys.load(configured.home)
     with Server(base, token or configured.token) as server:
-        registration = register(server, signer, configured.source)
+        enrol = add_key if further else register
+        registration = enrol(server, signer, configured.source)
     remembered = settings.remember(configured.home, base.removesuffix("/v1"), configured.source)
     if as_json:
         _print_json(

@@ -66,7 +66,8 @@ class Server:
 
 _NEXT = {
     "source_name_taken": "choose another name with --source",
-    "source_exists": "choose another name with --source, or remove the source on the server first",
+    "source_exists": "add this key to it with --add-key, or choose another name with --source",
+    "too_many_keys": "revoke one: DELETE /v1/sources/{id}/keys/{key_id}",
     "key_taken": "this key belongs to another source; use that source's name, or make a new key "
     "with `vibeloom monitor init --force`",
 }
