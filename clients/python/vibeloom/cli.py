@@ -94,7 +94,7 @@ def init(
 
 
 @monitor_app.command("register")
-def register_command(  # noqa: PLR0913, PLR0917 - one per option
+def register_command(
     url: Annotated[
         str | None, typer.Option(help="Server root, such as http://127.0.0.1:8787.")
     ] = None,

@@ -6,7 +6,6 @@ from vibeloom.errors import ServerError
 from vibeloom.keys import Signer
 from vibeloom.server import Server
 
-
 CREATED = 201
 
 
