@@ -8,6 +8,7 @@ import base64
 import functools
 import importlib
 import json
+import re
 import sys
 import uuid
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from functions.core.errors import (
     NotFound,
     PayloadTooLarge,
 )
-from functions.core.http import REQUEST_ID_HEADER, ErrorBody, Handler
+from functions.core.http import REQUEST_ID_HEADER, ErrorBody, Handler, cors
 from functions.core.observability import logger
 
 # Longest prefix first matters not: no prefix is the beginning of another's path segment.
@@ -41,9 +42,11 @@ ROOMS = {
     "/v1/tokens": "functions.accounts.handler",
 }
 
+FUNCTIONS_PREFIX = re.compile(r"^/functions(/|$)")  # how Supabase-style monitors address us
 MAX_BODY = 5 * 1024 * 1024  # bytes; no room takes more in one request
 MAX_DRAINED = 4 * MAX_BODY  # bytes of a body that is too large, read and dropped
 READ_SIZE = 64 * 1024  # bytes
+CUT_SHORT = "The request body ends too early or is not framed as announced."
 TEXT_TYPES = ("application/json", "text/")
 
 
@@ -113,7 +116,7 @@ def gateway(request: flask.Request) -> flask.Response:
     """Answers one HTTP request."""
     context = Context()
     logger.append_keys(request_id=context.aws_request_id, error=None)
-    path = request.path.removeprefix("/functions") or "/"
+    path = FUNCTIONS_PREFIX.sub("/", request.path)
     try:
         answer = _own_page if path in OWN_PAGES else _room
         return answer(request, path, context)
@@ -204,14 +207,16 @@ def to_event(request: flask.Request, context: Context) -> dict[str, Any]:
 def _read_body(request: flask.Request) -> bytes:
     try:
         body = request.stream.read(MAX_BODY + 1)
-        if len(body) <= MAX_BODY:
+        if len(body) <= MAX_BODY and len(body) == (request.content_length or len(body)):
             return body
         # A client that is cut off in the middle of sending may never see the answer.
         drained = 0
         while drained < MAX_DRAINED and (chunk := request.stream.read(READ_SIZE)):
             drained += len(chunk)
     except (OSError, HTTPException, ParseException):  # left in the middle, or chunks that are none
-        raise Malformed("The request body ends too early or is not framed as announced.") from None
+        raise Malformed(CUT_SHORT) from None
+    if len(body) <= MAX_BODY:
+        raise Malformed(CUT_SHORT)
     raise PayloadTooLarge("The body is larger than 5 MB.")
 
 
@@ -249,7 +254,8 @@ def _from_answer(answer: dict[str, Any]) -> flask.Response:
 def _json(value: object, context: Context, status: int = 200) -> flask.Response:
     response = flask.Response(json.dumps(value), status=status, mimetype="application/json")
     response.headers[REQUEST_ID_HEADER] = context.aws_request_id
-    response.headers["Access-Control-Allow-Origin"] = "*"
+    origin = cors().allowed_origin(flask.request.headers.get("Origin", ""))
+    response.headers.update(cors().to_dict(origin) if origin else {})
     return response
 
 

@@ -76,20 +76,21 @@ class App(APIGatewayHttpResolver):
         return sorted({route.method for route in routes if route.rule.match(path)})
 
 
+def cors() -> CORSConfig:
+    """Which origins' pages may call, and what they may see."""
+    origins = config().cors_origins
+    return CORSConfig(
+        allow_origin=origins[0],
+        extra_origins=list(origins[1:]),
+        allow_headers=ALLOWED_HEADERS,
+        expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+        max_age=PREFLIGHT_MAX_AGE,
+    )
+
+
 def app() -> App:
     """A room's app: validation, the one error shape, CORS on every answer, also on a 500."""
-    origins = config().cors_origins
-    resolver = App(
-        enable_validation=True,
-        strip_prefixes=["/functions"],
-        cors=CORSConfig(
-            allow_origin=origins[0],
-            extra_origins=list(origins[1:]),
-            allow_headers=ALLOWED_HEADERS,
-            expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
-            max_age=PREFLIGHT_MAX_AGE,
-        ),
-    )
+    resolver = App(enable_validation=True, strip_prefixes=["/functions"], cors=cors())
 
     def no_route(error: NotFoundError) -> Response[str]:
         path = resolver.context["_path"]

@@ -6,7 +6,6 @@ parsers would read differently, and nothing that Postgres would refuse.
 """
 
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -181,26 +180,28 @@ def _check_storable(body: bytes, events: list[Event]) -> None:
         _refuse_unstorable([written] if isinstance(written, dict) else written, has_nul)
 
 
-def _refuse_unstorable(events: Sequence[Any], has_nul: bool) -> None:
+def _refuse_unstorable(events: list[Any], has_nul: bool) -> None:
+    if _unstorable(events, has_nul) is None:  # one walk over all of them: nothing is wrong
+        return
     for index, event in enumerate(events):
-        if reason := _unstorable(event, has_nul):
+        if reason := _unstorable([event], has_nul):
             raise InvalidEvent(f"Event at index {index}: {reason}")
 
 
-def _unstorable(value: Any, has_nul: bool) -> str | None:
-    waiting = [value]
-    while waiting:
-        item = waiting.pop()
+def _unstorable(values: list[Any], has_nul: bool) -> str | None:
+    """Why some value inside `values` cannot be kept; None if all can."""
+    waiting = list(values)
+    for item in waiting:  # grows while it is walked
         kind = type(item)
-        if kind is dict:
+        if kind is str:
+            if has_nul and "\0" in item:
+                return "a text holds a NUL character"
+        elif kind is dict:
             waiting.extend(item.values())
             if has_nul:
                 waiting.extend(item)
         elif kind is list:
             waiting.extend(item)
-        elif kind is str:
-            if has_nul and "\0" in item:
-                return "a text holds a NUL character"
         elif kind is int:
             if not MIN_INTEGER <= item <= MAX_INTEGER:
                 return "a number does not fit into 64 bits"

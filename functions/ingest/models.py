@@ -7,6 +7,7 @@ from pydantic import (
     ConfigDict,
     FailFast,
     Field,
+    InstanceOf,
     StringConstraints,
     TypeAdapter,
     with_config,
@@ -56,7 +57,7 @@ class Event(TypedDict):
     id: EventId
     source: Annotated[str, Field(min_length=1, description="Must equal X-Source-ID.")]
     timestamp: Annotated[Timestamp, Field(description="RFC 3339; microseconds are kept.")]
-    payload: dict[str, Any]
+    payload: InstanceOf[dict[str, Any]]  # checked to be an object, not copied
     eventType: NotRequired[str]
     type: NotRequired[str]
 

@@ -88,6 +88,8 @@ class Stack:
             # One request per process: the rooms keep the current request in a class attribute.
             THREADS="1",
             WORKERS=str(self.settings.workers),
+            # s; a client that sends slower than this loses its worker, not everybody theirs.
+            CLOUD_RUN_TIMEOUT_SECONDS="60",
             # Here gunicorn puts its control socket; by default all of a person's servers share one.
             XDG_RUNTIME_DIR=str(self.settings.home),
         )
