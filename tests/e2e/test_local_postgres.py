@@ -39,7 +39,8 @@ def kill(server: Server) -> None:
     postmaster = psutil.Process(server.pid)
     family = [postmaster, *postmaster.children(recursive=True)]
     for process in family:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # a short-lived worker
+            process.kill()
     psutil.wait_procs(family, timeout=10)
 
 

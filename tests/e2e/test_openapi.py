@@ -170,8 +170,8 @@ def canonical(value: Any) -> Any:
         return {name: canonical(item) for name, item in value.items()}
     if isinstance(value, list):
         return [canonical(item) for item in value]
-    if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return float(value)
+    if isinstance(value, int) and not -(2**53) <= value <= 2**53:
+        return float(value)  # a double that is whole is written out as all of its digits
     return value
 
 

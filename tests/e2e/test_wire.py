@@ -154,7 +154,7 @@ def test_every_line_of_the_log_has_a_request_id(stack: Stack) -> None:
         gateway("GET", "/nothing"),
         gateway("PUT", "/v1/tokens"),
         gateway("POST", "/v1/tokens", {"name": "x", "scopes": []}, token=stack.token),
-        gateway("POST", "/v1/ingest", b"x" * (5 * MEGABYTE + 1)),
+        gateway("POST", "/v1/ingest", b"x" * (MAX_BODY + 1)),
     ]
     assert [answer.status for answer in answers] == [200, 401, 404, 405, 422, 413]
     lines = [json.loads(line) for line in gateway.lines()]
