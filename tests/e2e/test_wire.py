@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from functions.gateway import MAX_BODY
 from tests.e2e.stack_fixture import (
     Gateway,
     Stack,
