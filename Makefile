@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PINS := $(shell cat requirements/*.txt | cksum | cut -d' ' -f1)
 LOCAL := $(VENV)/.local-$(PINS)
 DEV := $(VENV)/.dev-$(PINS)
-SQL := $(wildcard migrations/*.sql) $(wildcard functions/*/queries.sql) infra/local/bootstrap.sql
+SQL := $(wildcard migrations/*.sql) $(wildcard functions/*/*.sql) infra/local/bootstrap.sql
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -6,6 +6,6 @@ from typing import Any
 import aiosql
 
 
-def load(room: str) -> Any:
-    """The statements beside the module file `room` (pass `__file__`): aiosql's `Queries`."""
-    return aiosql.from_path(Path(room).with_name("queries.sql"), "psycopg")
+def load(room: str, name: str = "queries.sql") -> Any:
+    """The statements of the file `name` beside the module file `room`: aiosql's `Queries`."""
+    return aiosql.from_path(Path(room).with_name(name), "psycopg")
