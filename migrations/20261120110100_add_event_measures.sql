@@ -13,6 +13,7 @@ add column tokens_cache_write bigint,
 add column cost_usd numeric;
 
 create index events_batch on public.events (batch_id);
+create index events_batch_tokens on public.events (batch_id) where tokens_input is not null;
 
 comment on column public.events.is_error is
 'An error event, a command that failed, an editor error, a tool that reported no success.';
