@@ -10,7 +10,7 @@ create table public.sources (
     last_seen_at timestamptz,
     constraint sources_name_unique unique (name),
     constraint sources_name_valid
-    check (name ~ '^[A-Za-z0-9]([A-Za-z0-9 ._@+-]{0,126}[A-Za-z0-9])?$')
+    check (name ~ '^[!-~]([ -~]{0,126}[!-~])?$')
 );
 
 create table public.source_keys (

@@ -32,6 +32,14 @@ begin
             return query select v_source.id, v_key.id, false;
             return;
         end if;
+        -- The setting gives its key to another name: the key goes there, its batches stay.
+        if p_configured and v_key.is_configured and v_key.owner_id = p_owner_id then
+            update public.source_keys as k
+            set source_id = v_source.id, created_at = now()
+            where k.id = v_key.id;
+            return query select v_source.id, v_key.id, true;
+            return;
+        end if;
         raise exception 'this public key was used before' using errcode = 'VL002';
     end if;
     if not (v_is_new or p_configured or v_source.id is not distinct from p_source_id) then

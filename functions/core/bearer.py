@@ -101,9 +101,13 @@ def _signed_in(token: str, settings: JwtConfig) -> User:
         raise InvalidToken from error
     if claims.get("role", "authenticated") != "authenticated":
         raise InvalidToken
-    email = claims.get("email")
-    _ensure_profile(user, email if isinstance(email, str) and len(email) <= 320 else None)
+    _ensure_profile(user, _email(claims.get("email")))
     return User(user)
+
+
+def _email(claim: object) -> str | None:
+    """The address in a sign-in, if it is a text that can be kept."""
+    return claim if isinstance(claim, str) and len(claim) <= 320 and claim.isprintable() else None
 
 
 @functools.lru_cache(maxsize=1_024)

@@ -56,11 +56,13 @@ class Child:
     directory: Path
     process: subprocess.Popen[bytes] | None = None
     backoff: Backoff = field(default_factory=Backoff)
+    log_begins: int = 0  # bytes that earlier starts have written to the log
 
     def start(self) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches the supervisor alone."""
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
+        self.log_begins = self.log.stat().st_size if self.log.exists() else 0
         output = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             self.process = subprocess.Popen(  # noqa: S603
@@ -75,6 +77,13 @@ class Child:
         finally:
             os.close(output)
         self.backoff.started(time.monotonic())
+
+    def tail(self, lines: int = 6) -> str:
+        """The end of what it has logged since it was started."""
+        with self.log.open("rb") as file:
+            file.seek(self.log_begins)
+            text = file.read().decode(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
 
     def exit_code(self) -> int | None:
         """How it ended, or None while it runs."""
@@ -108,13 +117,6 @@ class Child:
 def ending(code: int) -> str:
     """An exit code in words."""
     return f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def tail(path: Path, lines: int = 12) -> str:
-    """The end of a log."""
-    if not path.exists():
-        return ""
-    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
 
 
 def marked(mark: str) -> list[psutil.Process]:

@@ -22,7 +22,8 @@ from typing import NoReturn
 
 import psycopg
 
-from infra.local import children, database, postgres
+from functions.core.config import ConfigError, load
+from infra.local import children, database, gateway, postgres
 from infra.local.children import Backoff, Child, Say
 from infra.local.settings import ROOT, Settings
 from migrations.apply import MigrationError
@@ -74,25 +75,14 @@ class Stack:
 
     def start(self) -> None:
         """Bring everything up, or raise StackError, PostgresError or MigrationError."""
+        self._check_configuration()
         if left := children.end(self.secrets.stack_id, patience=5.0):
             self.say(f"ended {left} processes that an earlier run left behind")
         _check_port(self.settings.port)
         self.functions_url = self._database()
-        self.gateway = self._child(
-            "gateway",
-            "-m",
-            "functions_framework",
-            *("--source", "functions/gateway.py", "--target", "gateway"),
-            *("--signature-type", "http"),
-            *("--host", "127.0.0.1", "--port", str(self.settings.port)),
-            # One request per process: the rooms keep the current request in a class attribute.
-            THREADS="1",
-            WORKERS=str(self.settings.workers),
-            # s; a client that sends slower than this loses its worker, not everybody theirs.
-            CLOUD_RUN_TIMEOUT_SECONDS="60",
-            # Here gunicorn puts its control socket; by default all of a person's servers share one.
-            XDG_RUNTIME_DIR=str(self.settings.home),
-        )
+        # One request per process: the rooms keep the current request in a class attribute.
+        command = gateway.command(self.settings.port, self.settings.workers)
+        self.gateway = self._child("gateway", *command[1:], THREADS="1")
         self.gateway.start()
         self._wait_until_ready(self.gateway)
         self.ticker = self._child("ticker", "-m", "infra.local.ticker")
@@ -130,6 +120,14 @@ class Stack:
         finally:
             connection.close()
 
+    def _check_configuration(self) -> None:
+        """What the functions would refuse is said now, not by a log."""
+        usable = self.settings.functions_url or "postgresql://not-yet"
+        try:
+            load({**self.settings.environment, "VIBELOOM_DATABASE_URL": usable, "THREADS": "1"})
+        except ConfigError as error:
+            raise StackError(str(error)) from None
+
     def _child(self, name: str, *arguments: str, **environment: str) -> Child:
         return Child(
             name=name,
@@ -149,10 +147,11 @@ class Stack:
         try:
             database.prepare(admin_url, self.say)
             if self.settings.functions_url is not None:
-                return self.settings.functions_url
+                return _reachable(self.settings.functions_url)
             return database.functions_login(admin_url, self.secrets.functions_password)
         except psycopg.Error as error:
-            raise StackError(f"the database says: {error}") from error
+            which = "the database" if self.settings.database_url is None else "DATABASE_URL"
+            raise StackError(f"{which}: {error}") from error
 
     def _wait_until_ready(self, gateway: Child) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -162,7 +161,7 @@ class Stack:
             if code is not None:
                 raise StackError(
                     f"the gateway ended ({children.ending(code)}); the end of {gateway.log} says:\n"
-                    f"{children.tail(gateway.log)}"
+                    f"{gateway.tail()}"
                 )
             if status == http.client.OK:
                 return
@@ -170,7 +169,7 @@ class Stack:
                 raise StackError(
                     f"the gateway is not ready after {READY_SECONDS:.0f} s "
                     f"(GET /readyz: {status or 'no answer'} {body[:200]}); "
-                    f"the end of {gateway.log} says:\n{children.tail(gateway.log)}"
+                    f"the end of {gateway.log} says:\n{gateway.tail()}"
                 )
             time.sleep(0.05)
 
@@ -189,7 +188,11 @@ class Stack:
 
 def serve(settings: Settings, say: Say, when_up: Callable[[Stack], None]) -> int:
     """Run the stack until a signal stops it; the exit code. `when_up` runs once all answers."""
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        say(f"error: VIBELOOM_HOME={settings.home} cannot be used: {error.strerror}")
+        return 1
     try:
         with _sole_owner(settings), _signals_stop():
             stack = Stack(settings, _secrets(settings.home), say)
@@ -197,9 +200,11 @@ def serve(settings: Settings, say: Say, when_up: Callable[[Stack], None]) -> int
                 stack.start()
                 when_up(stack)
                 stack.watch()
+            except StopRequestedError:
+                say("stopping …")
+                raise
             finally:
                 _ignore_signals()
-                say("stopping …")
                 stack.stop()
     except StopRequestedError:
         say("stopped")
@@ -207,6 +212,15 @@ def serve(settings: Settings, say: Say, when_up: Callable[[Stack], None]) -> int
     except (StackError, postgres.PostgresError, MigrationError) as error:
         say(f"error: {error}")
     return 1
+
+
+def _reachable(functions_url: str) -> str:
+    """The address, if one can log in there."""
+    try:
+        psycopg.connect(functions_url, connect_timeout=10).close()
+    except psycopg.Error as error:
+        raise StackError(f"VIBELOOM_DATABASE_URL: the functions cannot log in: {error}") from error
+    return functions_url
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from uuid import uuid4
 import jwt
 import psutil
 
-from infra.local import database, postgres
+from infra.local import database, gateway, postgres
 from infra.local.access_token import ISSUE
 from infra.local.settings import WITHHELD
 from tests.support import Answer, Api, Database
@@ -170,15 +170,6 @@ def environment(**settings: str) -> dict[str, str]:
     return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **settings}
 
 
-def command(port: int) -> list[str]:
-    """How a gateway is started."""
-    return [
-        str(Path(sys.executable).with_name("functions-framework")),
-        *("--source", "functions/gateway.py", "--target", "gateway"),
-        *("--signature-type", "http", "--host", "127.0.0.1", "--port", str(port)),
-    ]
-
-
 def free_port() -> int:
     """A port that nobody listens on at the moment."""
     with socket.socket() as probe:
@@ -188,35 +179,38 @@ def free_port() -> int:
 
 @contextmanager
 def running_gateway(
-    home: Path, database_url: str, name: str = "gateway", **settings: str
+    home: Path,
+    database_url: str,
+    name: str = "gateway",
+    workers: int = WORKERS,
+    arguments: Callable[[int], list[str]] | None = None,
+    **settings: str,
 ) -> Iterator[Gateway]:
     """A gateway over a database that is there, or is not."""
     port, log = free_port(), home / f"{name}.log"
     fixed = {
         "THREADS": "1",
-        "WORKERS": str(WORKERS),
         "VIBELOOM_DATABASE_URL": database_url,
-        "XDG_RUNTIME_DIR": str(home),  # where gunicorn puts its control socket
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command(port),
+            arguments(port) if arguments else gateway.command(port, workers),
             cwd=ROOT,
             env=environment(**fixed | settings),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
-    gateway = Gateway(port, log, process)
+    running = Gateway(port, log, process)
     try:
-        gateway.wait_until_it_answers()
-        yield gateway
+        running.wait_until_it_answers()
+        yield running
     finally:
-        gateway.stop()
+        running.stop()
 
 
 @contextmanager
-def running_stack(**settings: str) -> Iterator[Stack]:
+def running_stack() -> Iterator[Stack]:
     """Everything, in a directory that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="vl-e2e-") as folder:
         home = Path(folder)
@@ -227,10 +221,8 @@ def running_stack(**settings: str) -> Iterator[Stack]:
             database.prepare(admin_url, lambda _: None)
             functions_url = database.functions_login(admin_url, "not a secret")
             token = owner_token(functions_url)
-            with running_gateway(
-                home, functions_url, VIBELOOM_JWT_SECRET=JWT_SECRET, **settings
-            ) as gateway:
-                yield Stack(home, server, functions_url, gateway, token)
+            with running_gateway(home, functions_url, VIBELOOM_JWT_SECRET=JWT_SECRET) as answering:
+                yield Stack(home, server, functions_url, answering, token)
         finally:
             server.stop()
 

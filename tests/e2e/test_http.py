@@ -3,7 +3,9 @@
 import gzip
 import json
 import subprocess
+import sys
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 
@@ -11,12 +13,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from infra.local import gateway
 from infra.local.database import FUNCTIONS_ROLE
 from tests.e2e.stack_fixture import (
     ROOT,
     Gateway,
     Stack,
-    command,
     environment,
     free_port,
     running_gateway,
@@ -94,7 +96,7 @@ def test_an_unmigrated_database_is_not_ready(stack: Stack) -> None:
 def test_it_refuses_threads(stack: Stack, threads: dict[str, str]) -> None:
     """One request per process, or no start; the message says how."""
     ended = subprocess.run(
-        command(free_port()),
+        gateway.command(free_port(), 1),
         cwd=ROOT,
         env=environment(VIBELOOM_DATABASE_URL=stack.functions_url, **threads),
         capture_output=True,
@@ -105,6 +107,23 @@ def test_it_refuses_threads(stack: Stack, threads: dict[str, str]) -> None:
     assert ended.returncode != 0
     assert ("THREADS=1" if threads != {"THREADS": "two"} else "THREADS") in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_framework_s_own_command_serves_too(stack: Stack) -> None:
+    """What a container runs: `functions-framework` with its target, THREADS=1."""
+
+    def arguments(port: int) -> list[str]:
+        return [
+            str(Path(sys.executable).with_name("functions-framework")),
+            *("--source", "functions/gateway.py", "--target", "gateway"),
+            *("--signature-type", "http", "--host", "127.0.0.1", "--port", str(port)),
+        ]
+
+    with running_gateway(
+        stack.home, stack.functions_url, "framework", arguments=arguments
+    ) as framework:
+        assert framework("GET", "/readyz").status == 200
+        assert framework("GET", "/v1/query", token=stack.token).status == 200
 
 
 # --- documentation --------------------------------------------------------------------------

@@ -230,7 +230,7 @@ def test_a_killed_gateway_is_started_again(place: Place) -> None:
     gateway = next(
         process
         for process in place.processes()
-        if "functions_framework" in process.cmdline() and process.ppid() == run.process.pid
+        if "gunicorn" in process.cmdline() and process.ppid() == run.process.pid
     )
     gateway.kill()
     run.says("the gateway ended (signal 9)")
@@ -286,12 +286,24 @@ def test_a_taken_port_is_a_clear_error(place: Place) -> None:
     assert place.processes() == []
 
 
-def test_a_gateway_that_cannot_start_shows_its_last_words(place: Place) -> None:
-    """The end of its log is in the message, and Postgres is stopped again."""
-    run = place.start(VIBELOOM_LOG_LEVEL="LOUD")
+UNUSABLE = [
+    ("VIBELOOM_LOG_LEVEL", "LOUD"),
+    ("VIBETEA_PUBLIC_KEYS", "foo"),
+    ("VIBELOOM_JWT_SECRET", "short"),
+    ("VIBELOOM_DATABASE_URL", "postgresql://x@127.0.0.1:1/nothing"),
+    ("DATABASE_URL", "nonsense"),
+    ("VIBELOOM_HOME", "/proc/none"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), UNUSABLE)
+def test_an_unusable_setting_is_named(place: Place, name: str, value: str) -> None:
+    """One line says which and why, the exit code is 1, and nothing keeps running."""
+    run = place.start(**{name: value})
     assert run.process.wait(60) == 1
-    assert "error: the gateway ended" in run.said
-    assert "VIBELOOM_LOG_LEVEL" in run.said
+    [line] = [line for line in run.said.splitlines() if line.startswith("error: ")]
+    assert name in line
+    assert "Traceback" not in run.said
     assert place.processes() == []
 
 

@@ -5,6 +5,7 @@ import random
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from uuid import UUID
 
 import pytest
@@ -132,6 +133,16 @@ def test_odd_methods_on_odd_paths(gateway: Gateway, method: str, path: str) -> N
     assert answer.startswith(b"HTTP/1.1 4")
 
 
+def test_idle_connections_hold_up_nobody(gateway: Gateway) -> None:
+    """A browser opens connections in advance; more of them than workers stop nothing."""
+    with ExitStack() as idle:
+        for _ in range(8):
+            idle.enter_context(gateway.socket())
+        began = time.monotonic()
+        assert gateway("GET", "/healthz").status == 200
+        assert time.monotonic() - began < 5
+
+
 def test_a_slow_client_holds_up_nobody(gateway: Gateway) -> None:
     """With two workers, one that waits for the rest of a request leaves one that answers."""
     with gateway.socket() as slow:
@@ -169,7 +180,7 @@ def test_every_line_of_the_log_has_a_request_id(stack: Stack) -> None:
 def test_a_failed_readyz_is_logged_under_its_own_request(stack: Stack) -> None:
     """The cause of a 503 of the gateway's own is found by its request id, too."""
     nowhere = make_conninfo(stack.functions_url, host=str(stack.home / "nowhere"))
-    with running_gateway(stack.home, nowhere, "log", WORKERS="1") as gateway:
+    with running_gateway(stack.home, nowhere, "log", workers=1) as gateway:
         answers = [gateway("GET", "/readyz"), gateway("GET", "/readyz")]
         lines = [json.loads(line) for line in gateway.lines()]
     causes = [line.get("request_id") for line in lines if line["message"] == "database unavailable"]

@@ -64,6 +64,13 @@ def test_a_sign_in_is_a_user(hs256: Api, database: Database) -> None:
     ] == [{"id": subject, "email": "new@example.org"}]
 
 
+@pytest.mark.parametrize("email", ["\ud800@x", "x\0", "a\nb", "x" * 400, 7, None])
+def test_an_odd_address_is_left_out(hs256: Api, database: Database, email: object) -> None:
+    """Who signed in is the subject; an address that cannot be kept keeps nobody out."""
+    assert hs256("GET", "/v1/query", token=jwt.encode(claims(email=email), SECRET)).status == 200
+    assert database.value("select email from profiles") is None
+
+
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("expired", {"exp": datetime(2020, 1, 1, tzinfo=UTC)}),
     ("no expiry", {"exp": None}),

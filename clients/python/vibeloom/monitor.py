@@ -100,6 +100,11 @@ def _open(settings: Settings) -> Iterator[_Works]:
 def run_once(settings: Settings, say: Say) -> Report:
     """Collect what is new and deliver everything that waits."""
     with _open(settings) as works:
+        if not settings.projects.is_dir():
+            say(
+                f"{settings.projects} is not there: no session has been written, or"
+                " VIBELOOM_CLAUDE_DIR names another place"
+            )
         collected = 0
         for tally in works.collector.scan():
             collected += tally.events

@@ -119,12 +119,18 @@ def test_a_long_log_is_set_aside(
     kept = child(mark, tmp_path, "print('new')")
     kept.start()
     wait_for(lambda: kept.exit_code() == 0)
-    assert children.tail(tmp_path / "child.log") == "new"
+    assert kept.tail() == "new"
     assert (tmp_path / "child.log.1").read_text() == "x" * 11
 
 
-def test_the_tail_is_the_end_of_the_log(tmp_path: Path) -> None:
-    """Twelve lines, and nothing for a log that is not there."""
-    (tmp_path / "child.log").write_text("\n".join(map(str, range(20))))
-    assert children.tail(tmp_path / "child.log") == "\n".join(map(str, range(8, 20)))
-    assert children.tail(tmp_path / "none") == ""
+def test_the_tail_is_what_this_start_has_logged(mark: str, tmp_path: Path) -> None:
+    """The last six lines, and none that an earlier run wrote."""
+    (tmp_path / "child.log").write_text("an error of yesterday\n")
+    short = child(mark, tmp_path, "print('new')")
+    short.start()
+    wait_for(lambda: short.exit_code() == 0)
+    assert short.tail() == "new"
+    long = child(mark, tmp_path, "print(*range(20), sep='\\n')")
+    long.start()
+    wait_for(lambda: long.exit_code() == 0)
+    assert long.tail() == "\n".join(map(str, range(14, 20)))
