@@ -5,6 +5,7 @@ Postgres parses once more while it stores. So the checks here must leave nothing
 parsers would read differently, and nothing that Postgres would refuse.
 """
 
+import json
 import zlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,11 +15,13 @@ import jiter
 from pydantic import TypeAdapter, ValidationError
 
 from functions.core.errors import ApiError, Malformed, PayloadTooLarge, UnsupportedMediaType
+from functions.ingest import kinds
 from functions.ingest.models import KINDS, MAX_BATCH, MAX_SENT, MAX_UNPACKED, Batch, Event
 
 MAX_AGE = timedelta(days=3_653)  # ten years
 MAX_AHEAD = timedelta(days=1)  # clocks of monitors may be that wrong
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1  # what every client can read back
+MAX_EXPONENT = 16_000  # Postgres' numeric has 16,383 digits after the point
 MAX_NUMBER = 32  # digits in a row; a double has 17, a 64-bit integer 19
 
 
@@ -73,7 +76,7 @@ class ParsedBatch:
 
 
 _adapter: TypeAdapter[list[Event]] = TypeAdapter(Batch)
-_kinds = frozenset(KINDS)
+_models = {kind: kinds.MODELS.get(kind) for kind in KINDS}  # None: the payload is free
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * (MAX_NUMBER + 1)
 
@@ -149,7 +152,7 @@ def _check_meaning(events: list[Event], source: str, now: datetime) -> None:
             raise InvalidEvent(f"Event at index {index}: eventType and type differ")
         if kind is None:
             raise InvalidEvent(f"Event at index {index}: eventType: Field required")
-        if kind not in _kinds:
+        if kind not in _models:
             raise InvalidEventType(f"Invalid event type '{kind:.64}' at index {index}")
         if event["source"] != source:
             raise SourceMismatch(
@@ -165,6 +168,27 @@ def _check_meaning(events: list[Event], source: str, now: datetime) -> None:
                 f"Timestamp {event['timestamp']} at index {index} is older than ten years"
                 " or more than a day ahead"
             )
+        model = _models[kind]
+        if model is not None and (wrong := kinds.problem(model, event["payload"])):
+            raise InvalidEvent(f"Event at index {index}: {wrong}")
+
+
+def blame(text: str) -> None:
+    """Names the event with a number that only the database refuses: beyond numeric's exponents.
+
+    Raises `InvalidEvent`; returns when there is no such number. Slow, and seldom needed.
+    """
+    for index, event in enumerate(json.loads(text, parse_float=lambda written: (written,))):
+        waiting = [event]
+        for item in waiting:
+            if isinstance(item, dict):
+                waiting.extend(item.values())
+            elif isinstance(item, list):
+                waiting.extend(item)
+            elif isinstance(item, tuple):  # a number with a point or an exponent, as written
+                exponent = item[0].lower().partition("e")[2] or "0"
+                if abs(int(exponent)) > MAX_EXPONENT:
+                    raise InvalidEvent(f"Event at index {index}: a number has an absurd exponent")
 
 
 def _check_storable(body: bytes, events: list[Event]) -> None:

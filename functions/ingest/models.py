@@ -18,9 +18,9 @@ MAX_BATCH = 1_000  # events
 MAX_SENT = 5 * 1024 * 1024  # bytes of a body as sent
 MAX_UNPACKED = 20 * 1024 * 1024  # bytes of a body after gzip
 
-# The only list of event kinds. The first six are the published contract, the others are what
-# newer monitors send.
-KINDS = (
+# The only list of event kinds. Of VibeTea's, the first six are the published contract, the others
+# are what newer monitors send; their payloads are free. The capture kinds have models in kinds.py.
+VIBETEA_KINDS = (
     "session",
     "activity",
     "tool",
@@ -37,6 +37,18 @@ KINDS = (
     "file_change",
     "project_activity",
 )
+CAPTURE_KINDS = (
+    "terminal",
+    "editor",
+    "window",
+    "browser",
+    "heartbeat",
+    "emotion",
+    "llm",
+    "manual",
+    "custom",
+)
+KINDS = VIBETEA_KINDS + CAPTURE_KINDS
 
 EventId = Annotated[str, StringConstraints(pattern=r"^evt_[a-z0-9]{20}$")]
 
@@ -79,6 +91,10 @@ def operation() -> dict[str, Any]:
     event["properties"] |= {
         "eventType": {**kind, "description": "Or `type`; if both, the same."},
         "type": kind,
+        "payload": {
+            "type": "object",
+            "description": f"Free, except of {', '.join(CAPTURE_KINDS)}: see the README.",
+        },
     }
     header = {"in": "header", "required": True, "schema": {"type": "string", "minLength": 1}}
     encoding = {"type": "string", "enum": ["gzip", "identity"]}

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from functions.core import db
 from functions.core.actor import Monitor
-from functions.core.errors import KeyRevoked, PayloadTooLarge
+from functions.core.errors import KeyRevoked, Malformed, PayloadTooLarge
 from functions.ingest import batch, signing
 from functions.ingest.models import MAX_SENT, Accepted
 
@@ -26,6 +26,9 @@ def accept(source: str, signature: str, encoding: str, body: bytes, now: datetim
         signing.key_ring.forget(source)
         key, raw_signature = signing.verify(source, signature, body)
         inserted = _store(key, parsed, digest, raw_signature)
+    except Malformed:
+        batch.blame(parsed.text)
+        raise
     return Accepted(inserted=inserted, message=_message(parsed.events, inserted))
 
 

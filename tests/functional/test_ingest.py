@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from nacl.signing import SigningKey
 
-from functions.ingest.models import KINDS
+from functions.ingest.models import VIBETEA_KINDS
 from tests.support import Api, Database, Registered, event_id, fresh_process, register_source
 from tests.support import timestamp as ago
 
@@ -83,7 +83,7 @@ def test_what_is_stored(api: Api, laptop: Registered, database: Database) -> Non
     laptop.key.verify_key.verify(body, batch["signature"])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", VIBETEA_KINDS)
 def test_every_kind_is_accepted(api: Api, laptop: Registered, kind: str) -> None:
     """The published kinds and what newer monitors send."""
     assert laptop.send(api, [laptop.event(type=kind)]).status == 200
@@ -231,6 +231,8 @@ RAW_NUMBERS = [
     b"-1e400",
     b"9223372036854775808",
     b"1e" + b"9" * 40,
+    b"1e-20000",
+    b"0e99999999999999999999",
 ]
 
 
@@ -241,7 +243,8 @@ def test_numbers_that_cannot_be_kept_are_refused(
     """Numbers of a thousand digits, or beyond a double or 64 bits: a 400 that names the event."""
     body = json.dumps([laptop.event(payload={"n": "N"})]).encode().replace(b'"N"', number)
     answer = laptop.send(api, body)
-    assert (answer.status, answer.error) in ((400, "invalid_event"), (400, "invalid_request"))
+    assert (answer.status, answer.error) == (400, "invalid_event")
+    assert "index 0" in answer.message
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "\\u0000 written out", "0" * 40])

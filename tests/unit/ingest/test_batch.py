@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from functions.core.errors import ApiError, PayloadTooLarge
 from functions.ingest import batch
-from functions.ingest.models import KINDS, MAX_UNPACKED
+from functions.ingest.models import MAX_UNPACKED, VIBETEA_KINDS
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ events = st.fixed_dictionaries(
         "timestamp": st.datetimes(
             NOW.replace(year=2017, tzinfo=None), NOW.replace(tzinfo=None), timezones=st.just(UTC)
         ).map(lambda moment: moment.isoformat()),
-        "type": st.sampled_from(KINDS),
+        "type": st.sampled_from(VIBETEA_KINDS),
         "payload": st.dictionaries(texts, values, max_size=5),
     }
 )
