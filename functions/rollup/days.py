@@ -1,0 +1,212 @@
+"""The daily figures of days that something changed: claimed, computed anew, written, in one go.
+
+A day is marked by whatever counts or deletes its events. It is taken off the list in the
+transaction that writes its rows, and only if nobody marked it again since it was read; so a run
+that dies leaves it dirty, and two runs at once write the same. What happens on one day can change
+the lanes of the day before and after it (`lanes.REACH`), so these are written with it.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+from uuid import UUID
+
+from functions.core import db, sql
+from functions.core.actor import User
+from functions.core.db import Connection
+from functions.rollup import lanes
+from functions.rollup.service import count_batches, settle
+
+AT_ONCE = 14  # days of one transaction
+MAX_DAYS = 400  # days of one call: a year and its edges; the hourly job goes on
+MAX_OWNERS = 200  # of one job
+RUN = 8  # days whose events are in memory at once
+
+ONE_DAY = timedelta(days=1)
+
+queries = sql.load(__file__, "time.sql")
+sessions = sql.load(__file__, "sessions.sql")
+
+
+class Day(NamedTuple):
+    """A day of the owner's zone; 23 to 25 hours of it."""
+
+    day: date
+    start: int  # s, Unix time
+    end: int  # s, not included
+    timeout: int  # s
+
+
+def refresh_days(owner: UUID, first: date, last: date) -> None:
+    """Brings the daily figures of `owner` from `first` to `last` up to the last committed event.
+
+    At most `MAX_DAYS` of them; what is left stays marked.
+    """
+    first, last = first - ONE_DAY, last + ONE_DAY  # a neighbour that changed reaches in
+    asked = {"owner": owner, "first": first, "last": last}
+    [(fresh,)] = db.call(User(owner), queries.is_fresh.sql, asked)
+    if fresh:
+        return
+    settle(owner)
+    done = 0
+    while done < MAX_DAYS:
+        marked = db.call(User(owner), queries.dirty_days.sql, {**asked, "most": AT_ONCE})
+        if not marked:
+            return
+        claimed = _refresh(owner, [day for day, _ in marked], [at for _, at in marked])
+        if not claimed:  # somebody is marking or computing them at this moment
+            with db.service("a day's mark is waited for") as connection:
+                list(queries.wait_for_day(connection, **asked))
+        done += max(claimed, 1)
+
+
+def refresh_dirty_days() -> int:
+    """Brings everybody's dirty days up to date, the longest waiting first; returns of how many."""
+    count_batches()
+    with db.service("whose days are dirty is the house's to know") as connection:
+        waiting = list(queries.dirty_owners(connection, most=MAX_OWNERS))
+    for owner, first, last in waiting:
+        refresh_days(owner, first, last)
+    return len(waiting)
+
+
+def lane_totals(
+    user: User, since: datetime, until: datetime, spans: Sequence[lanes.Interval]
+) -> list[lanes.Totals]:
+    """What of `user`'s lanes lies in each of `spans` (s) and between the two instants.
+
+    Computed from the events as they are at this moment, under the user's row-level security.
+    """
+    start, end = int(since.timestamp()), int(until.timestamp())
+    with db.transaction(user) as connection:
+        timeout: int = queries.timeout(connection, owner=user.id)
+        marks = _marks(connection, user.id, start, end)
+    found = lanes.clipped(lanes.segments(marks, timeout), start, end)
+    return lanes.daily_totals(found, spans)
+
+
+def _refresh(owner: UUID, days: Sequence[date], marks: Sequence[datetime]) -> int:
+    """Computes those of `days` whose mark has not changed; returns how many these were."""
+    from functions.rollup.errors import recompute_errors
+
+    for first, last in _runs(days):
+        recompute_errors(owner, first, last)
+    with db.service("only the house writes daily figures") as connection:
+        list(queries.lock_owner(connection, owner=owner))
+        list(queries.hold_profile(connection, owner=owner))
+        rows = queries.claim_days(connection, owner=owner, days=list(days), marks=list(marks))
+        claimed = {day for (day,) in rows}
+        affected = {day + step * ONE_DAY for day in claimed for step in (-1, 0, 1)}
+        found = [Day(*row) for row in queries.days(connection, owner=owner, days=sorted(affected))]
+        for run in _chunks(found):
+            _compute(connection, owner, run)
+    return len(claimed)
+
+
+def _compute(connection: Connection, owner: UUID, run: Sequence[Day]) -> None:
+    """Writes the time and the sessions of consecutive days."""
+    marks = _marks(connection, owner, run[0].start, run[-1].end)
+    timeout = run[0].timeout
+    segments = lanes.segments(marks, timeout)
+    dates = [each.day for each in run]
+    by_day = lanes.daily_totals(segments, [(each.start, each.end) for each in run])
+    rows = [
+        (each.day, *key, seconds)
+        for each, spent in zip(run, by_day, strict=True)
+        for key, seconds in spent.items()
+    ]
+    queries.delete_time(connection, owner=owner, days=dates)
+    columns = _columns(rows, 6)
+    queries.insert_time(
+        connection,
+        owner=owner,
+        **dict(
+            zip(
+                ("days", "lanes", "projects", "languages", "categories", "seconds"),
+                columns,
+                strict=True,
+            )
+        ),
+    )
+    sessions.delete_sessions(connection, owner=owner, days=dates)
+    people = _columns(_human_sessions(run, marks, segments, timeout), 5)
+    sessions.insert_human_sessions(
+        connection,
+        owner=owner,
+        **dict(zip(("days", "starts", "ends", "projects", "events"), people, strict=True)),
+    )
+    sessions.insert_agent_sessions(
+        connection,
+        owner=owner,
+        days=dates,
+        starts=[each.start for each in run],
+        ends=[each.end for each in run],
+        since=run[0].start,
+        until=run[-1].end,
+    )
+
+
+def _human_sessions(
+    run: Sequence[Day],
+    marks: Iterable[lanes.Mark],
+    segments: Iterable[lanes.Segment],
+    timeout: int,
+) -> list[tuple[date, int, int, str, int]]:
+    """Day, start, end, the project that most of the time went into, and signs, of each stretch."""
+    marks = set(marks)
+    ends = sorted(each.end for each in marks if each.actor != lanes.AGENT)
+    human = [each for each in segments if each.lane == lanes.HUMAN]
+    begins = [each.start for each in human]
+    found = []
+    for start, end in lanes.stretches(marks, timeout):
+        for each in run:
+            left, right = max(start, each.start), min(end, each.end)
+            if left > right or left == each.end or (left == right and start < end):
+                continue
+            within = human[bisect_left(begins, start) : bisect_left(begins, end)]
+            seconds = lanes.totals(lanes.clipped(within, left, right))
+            by_project: dict[str, int] = {}
+            for (_, project, _, _), spent in seconds.items():
+                if project:
+                    by_project[project] = by_project.get(project, 0) + spent
+            most = max(by_project, key=lambda name: (by_project[name], name), default="")
+            until = right if right < each.end else right - 1
+            signs = bisect_right(ends, until) - bisect_left(ends, left)
+            found.append((each.day, left, right, most, signs))
+    return found
+
+
+def _marks(connection: Connection, owner: UUID, start: int, end: int) -> list[lanes.Mark]:
+    """Everything that may decide about an instant between `start` and `end` (s)."""
+    rows = queries.signs(
+        connection,
+        owner=owner,
+        since=start - lanes.REACH,
+        until=end + lanes.REACH,
+        kinds=list(lanes.ACTORS),
+    )
+    return [lanes.mark(lanes.Sign(*row)) for row in rows]
+
+
+def _columns(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
+    return [[row[index] for row in rows] for index in range(width)]
+
+
+def _runs(days: Sequence[date]) -> list[tuple[date, date]]:
+    """The first and last of each run of consecutive days, in order."""
+    breaks = [index for index, (a, b) in enumerate(pairwise(days), 1) if b - a > ONE_DAY]
+    edges = [0, *breaks, len(days)]
+    return [(days[first], days[end - 1]) for first, end in pairwise(edges)]
+
+
+def _chunks(days: Sequence[Day]) -> list[list[Day]]:
+    """Runs of consecutive days, at most `RUN` each."""
+    found: list[list[Day]] = []
+    for each in days:
+        if found and len(found[-1]) < RUN and each.day - found[-1][-1].day == ONE_DAY:
+            found[-1].append(each)
+        else:
+            found.append([each])
+    return found

@@ -1,0 +1,120 @@
+-- name: lock_errors(owner)$
+-- One computation of an owner's errors at a time; a statement of its own, so that the next ones see
+-- what the one before has committed.
+select pg_advisory_xact_lock(hashtextextended('vibeloom.errors.' || :owner::text, 0)) is null;
+
+-- name: find_stretch(owner, first, last)^
+-- From the first moment of the first day to that after the last day, in the owner's zone; never
+-- before the moment up to which raw events are purged.
+select
+    greatest((:first::date)::timestamp at time zone p.timezone, p.purged_before) as since,
+    (:last::date + 1)::timestamp at time zone p.timezone as until
+from public.profiles as p
+where p.id = :owner::uuid;
+
+-- name: find_last_moment(owner)$
+-- After this nothing is known, raw or computed. Rides on events_captured and both error indexes.
+select greatest(
+    (
+        select max(v.occurred_at) from public.events as v
+        where v.owner_id = :owner::uuid and v.kind = 'terminal'
+    ),
+    (select max(e.opened_at) from public.error_episodes as e where e.owner_id = :owner::uuid),
+    (select max(e.fixed_at) from public.error_episodes as e where e.owner_id = :owner::uuid)
+);
+
+-- name: find_open_errors(owner, moment)
+-- What was open just before a moment, at most one error for each project and command.
+select
+    e.project,
+    e.command_sha256,
+    e.source_id,
+    e.event_id,
+    e.opened_at,
+    e.class,
+    e.fixed_at
+from public.error_episodes as e
+where
+    e.owner_id = :owner::uuid
+    and e.opened_at < :moment::timestamptz
+    and (e.fixed_at is null or e.fixed_at >= :moment::timestamptz);
+
+-- name: find_runs(owner, since, until)
+-- Commands in the order of time; equal moments have an order too. Rides on events_captured.
+select
+    v.occurred_at,
+    v.source_id,
+    v.id,
+    coalesce(v.project, '') as project,
+    coalesce(v.payload ->> 'command', '') as command,
+    v.is_error,
+    case
+        when v.is_error and jsonb_typeof(v.payload -> 'exit_code') = 'number'
+            then (v.payload ->> 'exit_code')::numeric::bigint
+    end as exit_code,
+    case when v.is_error then coalesce(v.payload ->> 'stderr', '') else '' end as stderr,
+    v.payload ->> 'stderr_class' as declared
+from public.events as v
+where
+    v.owner_id = :owner::uuid
+    and v.kind = 'terminal'
+    and v.occurred_at >= :since::timestamptz
+    and v.occurred_at < :until::timestamptz
+order by v.occurred_at, v.source_id, v.id;
+
+-- name: find_errors(owner, since, until)
+-- Errors that began in a stretch, in the order of find_open_errors; `until` null: to the end.
+select
+    e.project,
+    e.command_sha256,
+    e.source_id,
+    e.event_id,
+    e.opened_at,
+    e.class,
+    e.fixed_at
+from public.error_episodes as e
+where
+    e.owner_id = :owner::uuid
+    and e.opened_at >= :since::timestamptz
+    and (:until::timestamptz is null or e.opened_at < :until::timestamptz);
+
+-- name: delete_errors(owner, opened, sources, events)!
+-- Errors that are none any more, or others than was known.
+delete from public.error_episodes as e
+using
+    unnest(:opened::timestamptz [], :sources::uuid [], :events::text []) as n (opened_at, source_id, event_id)
+where
+    e.owner_id = :owner::uuid
+    and (e.opened_at, e.source_id, e.event_id) = (n.opened_at, n.source_id, n.event_id);
+
+-- name: insert_errors(owner, opened, sources, events, projects, commands, classes, fixed)!
+-- Many errors in one statement.
+insert into public.error_episodes (
+    owner_id, opened_at, source_id, event_id, project, command_sha256, class, fixed_at
+)
+select
+    :owner::uuid,
+    n.opened_at,
+    n.source_id,
+    n.event_id,
+    n.project,
+    n.command_sha256,
+    n.class,
+    n.fixed_at
+from
+    unnest(
+        :opened::timestamptz [], :sources::uuid [], :events::text [], :projects::text [],
+        :commands::bytea [], :classes::text [], :fixed::timestamptz []
+    ) as n (opened_at, source_id, event_id, project, command_sha256, class, fixed_at);
+
+-- name: update_fixes(owner, opened, sources, events, fixed)!
+-- Errors that began earlier and whose end is another than was known.
+update public.error_episodes as e
+set fixed_at = n.fixed_at
+from
+    unnest(
+        :opened::timestamptz [], :sources::uuid [], :events::text [], :fixed::timestamptz []
+    ) as n (opened_at, source_id, event_id, fixed_at)
+where
+    e.owner_id = :owner::uuid
+    and (e.opened_at, e.source_id, e.event_id) = (n.opened_at, n.source_id, n.event_id);

@@ -1,0 +1,256 @@
+"""From commands in the order of time to errors: when each began, its class, when it was fixed.
+
+An error is a run of a command that fails while no earlier failure of the same command in the same
+project is open; later failures belong to it; the next success fixes it. Nothing here knows a
+database: `fold` may stop anywhere and go on from what was open there.
+"""
+
+import functools
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+CLASSES = (
+    "syntax",
+    "missing_dependency",
+    "permission",
+    "network",
+    "test_failure",
+    "compile",
+    "timeout",
+    "other",
+)
+
+# What `timeout`, and every POSIX shell, mean by these (POSIX.1-2017, 2.8.2; coreutils, timeout).
+_EXIT_CODES = {124: "timeout", 126: "permission", 127: "missing_dependency"}
+
+# Of stderr in lower case. The first that is found decides: what names its cause stands before what
+# only names its victim.
+_PATTERNS = tuple(
+    (name, re.compile("|".join(patterns), re.MULTILINE))
+    for name, patterns in (
+        (
+            "missing_dependency",
+            (
+                r"command not found",
+                r"no module named",
+                r"modulenotfounderror",
+                r"cannot find (module|package|crate)",
+                r"can't find crate",
+                r"module not found",
+                r"no matching distribution",
+                r"unresolved import",
+                r"cannot open shared object file",
+                r"package \S+ is not in (std|goroot)",
+                r"could not find a version that satisfies",
+                r"is not recognized as an internal or external command",
+                r"fatal error: \S+: no such file or directory",
+            ),
+        ),
+        (
+            "permission",
+            (
+                r"permission denied",
+                r"permissionerror",
+                r"operation not permitted",
+                r"access is denied",
+                r"eacces\b",
+                r"(?<![a-z])eperm\b",
+                r"must be (run as )?(root|superuser)",
+            ),
+        ),
+        (
+            "network",
+            (
+                r"could not resolve host",
+                r"name or service not known",
+                r"temporary failure in name resolution",
+                r"connection (refused|reset|timed out|aborted)",
+                r"network is (unreachable|down)",
+                r"no route to host",
+                r"econnrefused|econnreset|enotfound|etimedout|ehostunreach",
+                r"ssl(error|: certificate)",
+                r"failed to (fetch|download|connect)",
+            ),
+        ),
+        (
+            "syntax",
+            (
+                r"syntax ?error",
+                r"indentationerror",
+                r"parse error",
+                r"unexpected (token|end of file|eof|indent|identifier)",
+                r"unterminated (string|quoted)",
+                r"error: expected (one of|`|';'|'\)')",
+            ),
+        ),
+        (
+            "test_failure",
+            (
+                r"\d (tests? )?failed\b",
+                r"tests? failed",
+                r"test result: failed",
+                r"assertion ?(error|failed)",
+                r"assertion `.*` failed",
+                r"^--- fail",
+                r"^failed .*::",
+                r"failures?: *[1-9]",
+            ),
+        ),
+        (
+            "compile",
+            (
+                r"error\[e\d{4}\]",
+                r"error ts\d+",
+                r"could not compile",
+                r"compilation (failed|error|terminated)",
+                r"undefined reference to",
+                r"linker command failed",
+                r"ld returned \d+ exit status",
+                r"cannot find symbol",
+                r"undefined: \w",
+                r"\.(c|cc|cpp|cxx|h|hpp|java|kt|swift|go|rs):\d+(:\d+)?: (fatal )?error",
+            ),
+        ),
+        ("timeout", (r"timed? ?out", r"timeout", r"deadline exceeded")),
+    )
+)
+
+# When nothing was written that says more, what the command is for does.
+_TESTS = re.compile(
+    r"\b(pytest|jest|vitest|rspec|phpunit|ctest|tox|nox|mocha)\b"
+    r"|\b(cargo|go|npm|pnpm|yarn|bun|make|mvn|gradle|gradlew|swift|dotnet|mix|rake)( run)? test\b"
+    r"|\bcargo nextest\b|-m unittest\b"
+)
+_BUILDS = re.compile(
+    r"\b(gcc|g\+\+|clang|clang\+\+|rustc|javac|tsc|ghc|kotlinc|swiftc|nvcc)\b"
+    r"|\b(cargo|go|npm run|pnpm|yarn|make|mvn|swift|dotnet|zig)( run)? (build|check|compile)\b"
+    r"|^(make|ninja|cmake --build)\b"
+)
+
+_SPACE = re.compile(r"\s+")
+_CHATTER = re.compile(r" (--verbose|--quiet|--silent|--no-color|--colou?r(=[a-z]+)?|-vvv?)(?= |$)")
+_PREFIX = re.compile(
+    r"""(?:(?:env|sudo|time|command|nohup)\ (?=\S)(?!-)
+        |[A-Za-z_][A-Za-z0-9_]*=(?:"[^"]*"|'[^']*'|\\.|[^\s"'\\])*+\ (?=\S))++""",
+    re.VERBOSE,
+)
+_VOLATILE = (
+    (re.compile(r"(?:/private)?(?:/var)?/tmp/[^\s\"';|&<>]+"), "<tmp>"),
+    (re.compile(r"/var/folders/[^\s\"';|&<>]+"), "<tmp>"),
+    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
+    (
+        re.compile(
+            r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T_ ][0-9]{2}[:-]?[0-9]{2}(?:[:-]?[0-9]{2})?"
+            r"(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?(?![0-9A-Za-z-])"
+        ),
+        "<time>",
+    ),
+    (re.compile(r"\b(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{12,64}\b"), "<id>"),
+    (re.compile(r"\b1[0-9]{9}(?:[0-9]{3})?\b"), "<time>"),  # seconds or milliseconds since 1970
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A command that ended. `stderr`, `declared` and `exit_code` matter only when it failed."""
+
+    occurred_at: datetime
+    source_id: UUID
+    event_id: str
+    project: str
+    command: str
+    failed: bool
+    exit_code: int | None = None
+    stderr: str = ""
+    declared: str | None = None  # the class that the monitor saw
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The same command in the same project."""
+
+    project: str
+    command_sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An error from the failure that began it to the success that ended it, if one did."""
+
+    key: Key
+    source_id: UUID
+    event_id: str  # of the failure that began it
+    opened_at: datetime
+    error_class: str
+    fixed_at: datetime | None = None
+
+
+Open = dict[Key, Episode]
+
+
+def fold(still_open: Open, runs: Iterable[Run]) -> tuple[list[Episode], Open]:
+    """What `runs`, in the order of time, fix and leave open, if `still_open` was open before them.
+
+    Folding two stretches one after the other is folding both at once.
+    """
+    now_open = dict(still_open)
+    fixed: list[Episode] = []
+    for run in runs:
+        key = Key(run.project, digest(run.command))
+        if not run.failed:
+            if (episode := now_open.pop(key, None)) is not None:
+                fixed.append(replace(episode, fixed_at=run.occurred_at))
+        elif key not in now_open:
+            now_open[key] = Episode(
+                key, run.source_id, run.event_id, run.occurred_at, classify(run)
+            )
+    return fixed, now_open
+
+
+@functools.lru_cache(maxsize=4_096)  # people repeat themselves
+def digest(command: str) -> bytes:
+    """What is kept of a command: SHA-256 of its normal form. The text stays in the raw event."""
+    return hashlib.sha256(normalise(command).encode()).digest()
+
+
+def normalise(command: str) -> str:
+    """The form in which two commands are the same attempt at the same thing.
+
+    White space is one space. Environment assignments and `env`, `sudo`, `time`, `command`,
+    `nohup` in front are dropped, and options that only change how much is said (`--verbose`,
+    `--quiet`, `--silent`, `--color…`, `--no-color`, `-vv`, `-vvv`; not `-v`, which means other
+    things to other programs). What differs from run to run is replaced: paths of temporary
+    folders, UUIDs, hexadecimal ids of 12 digits or more, dates and times.
+    """
+    text = _SPACE.sub(" ", command).strip()
+    for pattern, name in _VOLATILE:
+        text = pattern.sub(name, text)
+    text = _CHATTER.sub("", text)
+    prefix = _PREFIX.match(text)
+    return text[prefix.end() :] if prefix else text
+
+
+def classify(run: Run) -> str:
+    """One of `CLASSES`, of a run that failed.
+
+    The monitor's own word comes first, if it is one of them: it saw all that was written. Then
+    what the exit code means, then the first pattern in stderr, then what the command is for.
+    """
+    if run.declared in CLASSES:
+        return run.declared
+    if run.exit_code in _EXIT_CODES:
+        return _EXIT_CODES[run.exit_code]
+    written = run.stderr.lower()
+    for name, pattern in _PATTERNS:
+        if pattern.search(written):
+            return name
+    command = normalise(run.command)
+    if _TESTS.search(command):
+        return "test_failure"
+    if _BUILDS.search(command):
+        return "compile"
+    return "other"

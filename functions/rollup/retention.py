@@ -1,0 +1,48 @@
+"""Retention: raw events go when their time is over, the roll-ups stay, and receipts say what went.
+
+Everything that decides what may go is in the Postgres function `purge_events`; this is the loop
+around it. Killed at any moment it leaves whole steps behind, and the next run goes on.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from functions.core import db, sql
+from functions.core.config import config
+from functions.rollup.service import count_batches
+
+STEP = 10_000  # events a transaction: a fraction of a second, and nobody counts meanwhile
+MAX_STEPS = 200  # transactions of a run, over all owners: the rest is tomorrow's
+
+queries = sql.load(__file__, "retention.sql")
+
+
+def purge_expired(now: datetime) -> int:
+    """Purges what is older than the deployment's or its owner's limit at `now`; returns how many.
+
+    Days whose daily figures wait to be computed are left for the next run.
+    """
+    months = config().retention_months
+    with db.service("retention is the house's duty to everybody") as connection:
+        owners = [owner for (owner,) in queries.list_retained(connection, months=months)]
+    purged = 0
+    steps = MAX_STEPS
+    for owner in owners:
+        if steps == 0:
+            break
+        count_batches(owner)
+        while steps > 0:
+            steps -= 1
+            gone = _purge_step(owner, months, now)
+            purged += gone
+            if gone < STEP:
+                break
+    return purged
+
+
+def _purge_step(owner: UUID, months: int | None, now: datetime) -> int:
+    with db.service("retention is the house's duty to everybody") as connection:
+        gone: int = queries.purge_events(
+            connection, owner_id=owner, months=months, now=now, limit=STEP
+        )
+    return gone

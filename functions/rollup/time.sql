@@ -1,0 +1,178 @@
+-- name: is_fresh(owner, first, last)
+-- Whether nothing is to be counted or computed; both answers come from partial or primary indexes.
+select
+    not exists (
+        select from public.batches as b
+        where b.owner_id = :owner::uuid and b.counted_at is null
+    )
+    and not exists (
+        select from public.dirty_days as d
+        where d.owner_id = :owner::uuid and d.day between :first::date and :last::date
+    ) as fresh;
+
+-- name: dirty_days(owner, first, last, most)
+-- The work list, with when each day was last marked.
+select
+    d.day,
+    d.marked_at
+from public.dirty_days as d
+where d.owner_id = :owner::uuid and d.day between :first::date and :last::date
+order by d.day
+limit :most::integer;
+
+-- name: dirty_owners(most)
+-- Who has days to be computed, the longest waiting first.
+select
+    d.owner_id,
+    min(d.day) as first,
+    max(d.day) as last
+from public.dirty_days as d
+group by d.owner_id
+order by min(d.marked_at)
+limit :most::integer;
+
+-- name: wait_for_day(owner, first, last)
+-- Waits for whoever is marking the first dirty day, holding nothing meanwhile.
+select d.day
+from public.dirty_days as d
+where d.owner_id = :owner::uuid and d.day between :first::date and :last::date
+order by d.day
+limit 1
+for update;
+
+-- name: lock_owner(owner)
+-- One computation per owner at a time: neighbouring days are written by both.
+select pg_advisory_xact_lock(hashtextextended('vibeloom.daily ' || :owner::text, 0));
+
+-- name: hold_profile(owner)
+-- A purge and a change of zone or timeout come before this transaction or after it; taken before any day.
+select p.id
+from public.profiles as p
+where p.id = :owner::uuid
+for share;
+
+-- name: claim_days(owner, days, marks)
+-- Takes days off the list unless they were marked again since `marks`; never waits for a marking.
+with claimed as (
+    select d.day
+    from public.dirty_days as d
+    inner join unnest(:days::date [], :marks::timestamptz []) as k (day, marked_at)
+        on d.day = k.day and d.marked_at = k.marked_at
+    where d.owner_id = :owner::uuid
+    order by d.day
+    for update of d skip locked
+)
+
+delete from public.dirty_days as d
+using claimed as c
+where d.owner_id = :owner::uuid and d.day = c.day
+returning d.day;
+
+-- name: days(owner, days)
+-- Bounds of days in the owner's zone and the timeout, without the days that a purge has reached. Where
+-- clocks go back at midnight there are two of them: the day begins with the first.
+with midnights as (
+    select
+        k.day,
+        p.timezone,
+        p.purged_before,
+        p.idle_timeout_minutes * 60 as timeout,
+        k.day::timestamp at time zone p.timezone as starts,
+        (k.day + 1)::timestamp at time zone p.timezone as ends
+    from public.profiles as p
+    cross join unnest(:days::date []) as k (day)
+    where p.id = :owner::uuid
+),
+
+bounds as (
+    select
+        m.day,
+        m.timeout,
+        m.purged_before,
+        case
+            when ((m.starts - interval '1 hour') at time zone m.timezone)::date = m.day
+                then m.starts - interval '1 hour'
+            else m.starts
+        end as starts,
+        case
+            when ((m.ends - interval '1 hour') at time zone m.timezone)::date > m.day
+                then m.ends - interval '1 hour'
+            else m.ends
+        end as ends
+    from midnights as m
+)
+
+select
+    b.day,
+    extract(epoch from b.starts)::bigint as starts,
+    extract(epoch from b.ends)::bigint as ends,
+    b.timeout
+from bounds as b
+where b.purged_before is null or b.starts >= b.purged_before + interval '1 day'
+order by b.day;
+
+-- name: timeout(owner)$
+-- The pause that still joins, in seconds; of an account that is gone, the default.
+select coalesce(max(p.idle_timeout_minutes), 15) * 60 as timeout
+from public.profiles as p
+where p.id = :owner::uuid;
+
+-- name: signs(owner, since, until, kinds)
+-- What lanes.py needs of events, in any order; rides on the index (owner, time) of the months it needs.
+select
+    e.kind,
+    floor(extract(epoch from e.occurred_at))::bigint as at,
+    left(coalesce(e.payload ->> 'sessionId', e.source_id::text), 128) as session,
+    left(coalesce(e.project, ''), 256) as project,
+    left(coalesce(e.language, ''), 64) as language,
+    left(
+        case e.kind
+            when 'tool' then coalesce(e.payload ->> 'tool', '')
+            when 'editor' then coalesce(e.payload ->> 'action', '')
+            when 'heartbeat' then coalesce(e.payload ->> 'category', '')
+            when 'browser' then coalesce(e.payload ->> 'category', '')
+            else ''
+        end,
+        64
+    ) as detail,
+    case
+        when
+            e.kind in ('window', 'browser', 'terminal', 'session')
+            and jsonb_typeof(e.payload -> 'duration_ms') = 'number'
+            then least(greatest((e.payload -> 'duration_ms')::numeric, 0), 86400000)::bigint / 1000
+        when
+            e.kind = 'manual' and jsonb_typeof(e.payload -> 'duration_min') = 'number'
+            then (least(greatest((e.payload -> 'duration_min')::numeric, 0), 1440) * 60)::bigint
+        else 0
+    end as duration
+from public.events as e
+where
+    e.owner_id = :owner::uuid
+    and e.occurred_at >= to_timestamp(:since::bigint)
+    and e.occurred_at < to_timestamp(:until::bigint)
+    and e.kind = any(:kinds::text []);
+
+-- name: delete_time(owner, days)!
+-- What the days had before.
+delete from public.time_daily as t
+where t.owner_id = :owner::uuid and t.day = any(:days::date []);
+
+-- name: insert_time(owner, days, lanes, projects, languages, categories, seconds)!
+-- What they have now.
+insert into public.time_daily (owner_id, day, lane, project, language, category, seconds)
+select
+    :owner::uuid as owner_id,
+    k.day,
+    k.lane,
+    k.project,
+    k.language,
+    k.category,
+    k.seconds
+from unnest(
+    :days::date [],
+    :lanes::text [],
+    :projects::text [],
+    :languages::text [],
+    :categories::text [],
+    :seconds::integer []
+) as k (day, lane, project, language, category, seconds);
