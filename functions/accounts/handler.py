@@ -1,4 +1,4 @@
-"""`/v1/sources` and `/v1/tokens`."""
+"""`/v1/sources` and `/v1/tokens`; `/v1/me` and `/v1/leaderboards` are in files of their own."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.accounts import sources, tokens
+from functions.accounts import handler_leaderboards, handler_profile, sources, tokens
 from functions.accounts.models import (
     Challenge,
     IssuedToken,
@@ -44,6 +44,8 @@ Limit = Annotated[int, Query(ge=1, le=100, description="Items of a page")]
 SourceId = Annotated[UUID, Path(description="Of a source")]
 
 app = http.app()
+app.include_router(handler_profile.router)
+app.include_router(handler_leaderboards.router)
 
 
 def _user(request: Request) -> User:

@@ -7,12 +7,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.core.actor import SCOPES
+from functions.core.config import SOURCE_NAME
 
 SourceName = Annotated[
     str,
     Field(
-        pattern=r"^[A-Za-z0-9]([A-Za-z0-9 ._@+-]{0,126}[A-Za-z0-9])?$",
-        description="1–128 of letters, digits, space and ._@+-; unique in the deployment",
+        pattern=SOURCE_NAME,
+        description="1–128 printable ASCII characters, no space at the ends; unique here",
     ),
 ]
 PublicKey = Annotated[
@@ -85,7 +86,7 @@ class NewToken(_Body):
         list[Annotated[str, Field(json_schema_extra={"enum": sorted(SCOPES)})]],
         Field(min_length=1, max_length=16),
     ]
-    expires_in_days: Annotated[int, Field(ge=1, le=3_650)] | None = None
+    expires_in_days: Annotated[int, Field(ge=1, le=3_650, strict=True)] | None = None
 
 
 class Token(BaseModel):

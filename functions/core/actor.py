@@ -7,6 +7,8 @@ from uuid import UUID
 from functions.core.errors import Forbidden
 
 SCOPES = {
+    "profile:read": "read your settings and see leaderboards",
+    "profile:write": "change your settings, make, join and leave leaderboards",
     "query:read": "read answers and events",
     "sources:read": "list monitors and their keys",
     "sources:write": "register monitors, add and revoke keys",

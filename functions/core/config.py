@@ -7,6 +7,7 @@ the variable and says what is accepted.
 
 import functools
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,6 +15,9 @@ from uuid import UUID
 from functions.core import ed25519
 
 Environment = Mapping[str, str]
+
+# Printable ASCII without a space at the ends: what a header carries unchanged.
+SOURCE_NAME = r"^[!-~]([ -~]{0,126}[!-~])?$"
 
 
 class ConfigError(Exception):
@@ -52,6 +56,7 @@ class Config:
     cors_origins: tuple[str, ...]
     log_level: str
     threads: int
+    retention_months: int | None  # of raw events; None: for ever
 
 
 def _owner_id(env: Environment) -> UUID | None:
@@ -67,8 +72,12 @@ def _configured_keys(env: Environment) -> tuple[ConfiguredKey, ...]:
     keys: list[ConfiguredKey] = []
     for entry in filter(None, (part.strip() for part in env.get(name, "").split(","))):
         source, separator, encoded = entry.partition(":")
-        if not (separator and source):
+        if not separator:
             raise ConfigError(f"{name}: {entry!r} is not of the form source:base64key")
+        if not re.fullmatch(SOURCE_NAME, source):
+            raise ConfigError(
+                f"{name}: {source!r} is not a source's name: 1 to 128 printable ASCII characters"
+            )
         try:
             public_key = ed25519.decode(encoded, ed25519.PUBLIC_KEY_BYTES)
         except ValueError as error:
@@ -86,7 +95,13 @@ def _jwt(env: Environment) -> JwtConfig | None:
     secret = env.get("VIBELOOM_JWT_SECRET") or None
     jwks_url = env.get("VIBELOOM_JWKS_URL") or None
     if not (secret or jwks_url):
+        if env.get("VIBELOOM_JWT_ALGORITHM"):
+            raise ConfigError(
+                "VIBELOOM_JWT_ALGORITHM: needs VIBELOOM_JWT_SECRET or VIBELOOM_JWKS_URL"
+            )
         return None
+    if jwks_url and not jwks_url.startswith(("https://", "http://")):
+        raise ConfigError(f"VIBELOOM_JWKS_URL: {jwks_url!r} is not an http(s) address")
     algorithm = env.get("VIBELOOM_JWT_ALGORITHM") or ("ES256" if jwks_url else "HS256")
     if algorithm == "HS256":
         if not secret:
@@ -107,12 +122,35 @@ def _jwt(env: Environment) -> JwtConfig | None:
     )
 
 
+def _subscriber_token(env: Environment) -> str | None:
+    token = env.get("VIBETEA_SUBSCRIBER_TOKEN") or None
+    if token is not None and not re.fullmatch(r"[!-~]+", token):
+        raise ConfigError("VIBETEA_SUBSCRIBER_TOKEN: not printable ASCII without spaces")
+    return token
+
+
 def _threads(env: Environment) -> int:
     text = env.get("THREADS", "")
     if not text:
         return 0  # the server's own default, which is more than one
     if not text.isdecimal():
         raise ConfigError(f"THREADS: {text!r} is not a whole number")
+    return int(text)
+
+
+MAX_RETENTION = 1_200  # months; as profiles_retention_months_range says
+
+
+def _retention_months(env: Environment) -> int | None:
+    name = "VIBELOOM_RETENTION_MONTHS"
+    text = env.get(name, "")
+    if not text:
+        return None
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= MAX_RETENTION:
+        raise ConfigError(
+            f"{name}: {text!r} is not a whole number of months from 1 to {MAX_RETENTION}"
+            " (leave it unset to keep events for ever)"
+        )
     return int(text)
 
 
@@ -140,11 +178,12 @@ def load(env: Environment) -> Config:
         owner_email=env.get("VIBELOOM_OWNER_EMAIL") or "owner@localhost",
         owner_id=_owner_id(env),
         configured_keys=_configured_keys(env),
-        subscriber_token=env.get("VIBETEA_SUBSCRIBER_TOKEN") or None,
+        subscriber_token=_subscriber_token(env),
         jwt=_jwt(env),
         cors_origins=tuple(origin.strip() for origin in origins.split(",")),
         log_level=_log_level(env),
         threads=_threads(env),
+        retention_months=_retention_months(env),
     )
 
 

@@ -7,6 +7,7 @@ is between are its routes. Routes take `request: Request`; nothing reads the res
 import base64
 import binascii
 import functools
+import hashlib
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -46,9 +47,13 @@ ALLOWED_HEADERS = [
     "Authorization",
     "Content-Type",
     "Content-Encoding",
+    "If-Match",
+    "If-None-Match",
     "X-Source-ID",
     "X-Signature",
 ]
+EXPOSED_HEADERS = [REQUEST_ID_HEADER, "Retry-After", "ETag", "Link", "X-Next-Cursor"]
+PRIVATE = "private, max-age=0, must-revalidate"  # kept by the browser, asked for anew each time
 PREFLIGHT_MAX_AGE = 86_400  # s
 
 
@@ -83,7 +88,7 @@ def cors() -> CORSConfig:
         allow_origin=origins[0],
         extra_origins=list(origins[1:]),
         allow_headers=ALLOWED_HEADERS,
-        expose_headers=[REQUEST_ID_HEADER, "Retry-After"],
+        expose_headers=EXPOSED_HEADERS,
         max_age=PREFLIGHT_MAX_AGE,
     )
 
@@ -193,6 +198,35 @@ def answered(model: BaseModel, status: int = 200) -> Response[str]:
     )
 
 
+def cached(
+    request: Request,
+    answer: BaseModel | str,
+    *,
+    content_type: str = content_types.APPLICATION_JSON,
+    headers: Mapping[str, str] | None = None,
+    tag_of: str | None = None,
+) -> Response[str]:
+    """`answer` (a model as JSON, a text as it is) with an ETag, or 304 if the caller has it.
+
+    The tag is strong, the SHA-256 of the body; where the body also says when it was made, a weak
+    one of `tag_of`, which is what of it matters.
+    """
+    body = answer if isinstance(answer, str) else answer.model_dump_json()
+    digest = hashlib.sha256((body if tag_of is None else tag_of).encode()).hexdigest()
+    tag = f'"{digest}"' if tag_of is None else f'W/"{digest}"'
+    sent: dict[str, str | list[str]] = {"ETag": tag, "Cache-Control": PRIVATE, **(headers or {})}
+    if _has(tag, request):
+        return Response(status_code=304, content_type=None, headers=sent, body="")
+    return Response(status_code=200, content_type=content_type, headers=sent, body=body)
+
+
+def _has(tag: str, request: Request) -> bool:
+    """Whether `If-None-Match` names `tag`: RFC 9110 §13.1.2, where a weak tag is as good."""
+    known = [part.strip() for part in headers(request).get("if-none-match", "").split(",")]
+    opaque = tag.removeprefix("W/")
+    return "*" in known or any(part.removeprefix("W/") == opaque for part in known)
+
+
 def empty() -> Response[str]:
     """204: done, nothing to say."""
     return Response(status_code=204, content_type=None, body="")
@@ -216,6 +250,11 @@ def documented(
     content = {content_types.APPLICATION_JSON: {"model": model}} if model else None
     responses[status] = {"description": "Done", **({"content": content} if content else {})}
     return responses
+
+
+def not_modified() -> dict[int, Any]:
+    """The 304 of a route that answers with `cached`."""
+    return {304: {"description": "Not modified: the caller has this answer"}}
 
 
 def created(model: type[BaseModel]) -> dict[int, Any]:

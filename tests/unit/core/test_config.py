@@ -20,6 +20,13 @@ def test_defaults() -> None:
     assert config.owner_email == "owner@localhost"
     assert (config.configured_keys, config.subscriber_token, config.jwt) == ((), None, None)
     assert config.cors_origins == ("*",)
+    assert config.retention_months is None
+
+
+@pytest.mark.parametrize(("text", "months"), [("", None), ("1", 1), ("24", 24), ("1200", 1_200)])
+def test_retention_months(text: str, months: int | None) -> None:
+    """A whole number of months, or nothing: events are kept for ever."""
+    assert load(URL | {"VIBELOOM_RETENTION_MONTHS": text}).retention_months == months
 
 
 def test_configured_keys() -> None:
@@ -45,6 +52,10 @@ def test_configured_keys() -> None:
         ("VIBETEA_PUBLIC_KEYS", f"mac:{KEY[:-2]}p="),
         ("VIBETEA_PUBLIC_KEYS", f"mac:{KEY},pc:{KEY}"),
         ("VIBELOOM_JWT_SECRET", "short"),
+        *[
+            ("VIBELOOM_RETENTION_MONTHS", value)
+            for value in ("0", "-1", "1201", "1.5", "six", " ", "²", "9" * 5_000)
+        ],
     ],
 )
 def test_a_bad_value_is_named(name: str, value: str) -> None:

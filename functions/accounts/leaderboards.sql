@@ -1,0 +1,62 @@
+-- name: list_leaderboards(member_id, id)
+-- The private boards of a member, or one of them, without their invitation codes.
+select
+    b.id,
+    b.name,
+    b.owner_id = :member_id::uuid as is_owner,
+    b.created_at
+from public.leaderboard_members as m
+inner join public.leaderboards as b on m.leaderboard_id = b.id
+where
+    m.owner_id = :member_id::uuid
+    and (:id::uuid is null or b.id = :id::uuid)
+order by b.created_at asc, b.id asc;
+
+-- name: create_leaderboard(owner_id, name, code_sha256)$
+-- Null when the person is in as many boards as one may be.
+select public.create_leaderboard(:owner_id::uuid, :name::text, :code_sha256::bytea);
+
+-- name: join_leaderboard(owner_id, code_sha256)^
+-- Counts under the locks that make the limits hold.
+select
+    j.outcome,
+    j.leaderboard_id
+from public.join_leaderboard(:owner_id::uuid, :code_sha256::bytea) as j;
+
+-- name: replace_leaderboard_code(owner_id, id, code_sha256)!
+-- The old invitation is worth nothing from now on.
+update public.leaderboards
+set code_sha256 = :code_sha256::bytea
+where id = :id::uuid and owner_id = :owner_id::uuid;
+
+-- name: delete_leaderboard(owner_id, id)!
+-- Memberships go with it.
+delete from public.leaderboards as b
+where b.id = :id::uuid and b.owner_id = :owner_id::uuid;
+
+-- name: leave_leaderboard(owner_id, id)!
+-- An owner stays: a board without one could not be deleted.
+delete from public.leaderboard_members as m
+where
+    m.leaderboard_id = :id::uuid
+    and m.owner_id = :owner_id::uuid
+    and not exists (
+        select from public.leaderboards as b
+        where b.id = :id::uuid and b.owner_id = :owner_id::uuid
+    );
+
+-- name: rank_leaderboard(id, metric, starts_at, ends_at, after_value, after_handle, limit)
+-- Other people's sums, of which place, handle and value get out.
+select
+    r.place,
+    r.handle,
+    r.value
+from public.rank_leaderboard(
+    :id::uuid,
+    :metric::text,
+    :starts_at::timestamptz,
+    :ends_at::timestamptz,
+    :after_value::numeric,
+    :after_handle::text,
+    :limit::integer
+) as r;

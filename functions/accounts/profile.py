@@ -1,0 +1,125 @@
+"""A person's own settings, and what retention deleted of theirs."""
+
+import functools
+import hashlib
+import zoneinfo
+from uuid import UUID
+
+from functions.accounts.models_profile import Profile, ProfileChanges, Purge, Purges
+from functions.core import db, sql
+from functions.core.actor import User
+from functions.core.config import config
+from functions.core.errors import ApiError, Conflict, Invalid
+
+queries = sql.load(__file__, "profile.sql")
+
+_FIELDS = (
+    "id",
+    "handle",
+    "email",
+    "timezone",
+    "idle_timeout_minutes",
+    "retention_months",
+    "leaderboard_opt_in",
+    "purged_before",
+    "created_at",
+)
+_PURGE_FIELDS = (
+    "id",
+    "first_occurred_at",
+    "last_occurred_at",
+    "events",
+    "digest",
+    "purged_at",
+)
+
+
+class HandleTaken(Conflict):
+    """Another account has this handle; choose another one."""
+
+    error = "handle_taken"
+
+
+class ProfileChanged(ApiError):
+    """The settings were changed since you read them; read them again."""
+
+    status = 412
+    error = "precondition_failed"
+
+
+def find(user: User) -> Profile:
+    """`user`'s settings."""
+    user.require("profile:read")
+    with db.transaction(user) as connection:
+        return _from_row(queries.find_profile(connection, id=user.id))
+
+
+def change(user: User, changes: ProfileChanges, if_match: str | None) -> Profile:
+    """The settings after `changes`, made only if they still have an ETag of `if_match`, if any.
+
+    Raises `ProfileChanged`, `HandleTaken`, `Invalid`.
+    """
+    user.require("profile:write")
+    asked = changes.model_dump(exclude_unset=True)
+    if "timezone" in asked and not _is_zone(asked["timezone"]):
+        raise _unknown_zone(asked["timezone"])
+    with db.service("only the house writes profiles") as connection:
+        queries.lock_profile(connection, id=user.id)
+        current = _from_row(queries.find_profile(connection, id=user.id))
+        if not _matches(current, if_match):
+            raise ProfileChanged
+        wanted = {name: getattr(current, name) for name in ProfileChanges.model_fields} | asked
+        outcome = queries.update_profile(connection, id=user.id, **wanted)
+        if outcome == "handle_taken":
+            raise HandleTaken
+        if outcome == "handle_missing":
+            raise Invalid("leaderboard_opt_in: a handle is what others see; choose one as well.")
+        if outcome == "timezone_unknown":
+            raise _unknown_zone(wanted["timezone"])
+        if outcome != "done":
+            raise Invalid("The settings are not valid together.")
+        return _from_row(queries.find_profile(connection, id=user.id))
+
+
+def etag(profile: Profile) -> str:
+    """The strong ETag of the settings as they are sent."""
+    return f'"{hashlib.sha256(profile.model_dump_json().encode()).hexdigest()}"'
+
+
+def purges(user: User, limit: int, after: UUID | None) -> Purges:
+    """`limit` of the user's receipts after the one with the id `after`."""
+    user.require("profile:read")
+    with db.transaction(user) as connection:
+        rows = list(queries.list_purges(connection, after=after, limit=limit + 1))
+    items = [
+        Purge.model_validate(dict(zip(_PURGE_FIELDS, row, strict=True))) for row in rows[:limit]
+    ]
+    return Purges(items=items, next=items[-1].id if len(rows) > limit else None)
+
+
+def _matches(profile: Profile, if_match: str | None) -> bool:
+    """RFC 9110 §13.1.1: `*`, or a list with the strong ETag in it."""
+    if if_match is None or if_match.strip() == "*":
+        return True
+    return etag(profile) in (tag.strip() for tag in if_match.split(","))
+
+
+@functools.cache
+def _zones() -> set[str]:
+    return zoneinfo.available_timezones()
+
+
+def _is_zone(name: str) -> bool:
+    return name in _zones()
+
+
+def _unknown_zone(name: str) -> Invalid:
+    return Invalid(f"timezone: {name!r:.80} is not an IANA time zone, such as Asia/Kathmandu.")
+
+
+def _from_row(row: tuple[object, ...]) -> Profile:
+    found = dict(zip(_FIELDS, row, strict=True))
+    limits = [months for months in (found["retention_months"], config().retention_months) if months]
+    return Profile.model_validate(
+        found | {"effective_retention_months": min(limits, default=None)}  # type: ignore[type-var]
+    )

@@ -1,0 +1,53 @@
+-- name: find_profile(id)^
+-- Under row-level security; rides on the primary key.
+select
+    p.id,
+    p.handle,
+    p.email,
+    p.timezone,
+    p.idle_timeout_minutes,
+    p.retention_months,
+    p.leaderboard_opt_in,
+    p.purged_before,
+    p.created_at
+from public.profiles as p
+where p.id = :id::uuid;
+
+-- name: lock_profile(id)!
+-- Nobody changes it between the comparison of its ETag and the update.
+select from public.profiles as p
+where p.id = :id::uuid
+for no key update;
+
+-- name: update_profile(id, handle, timezone, idle_timeout_minutes, retention_months, leaderboard_opt_in)$
+-- All settings at once; the answer is a word, because the constraint that refuses decides it.
+select public.update_profile(
+    :id::uuid,
+    :handle::text,
+    :timezone::text,
+    :idle_timeout_minutes::integer,
+    :retention_months::integer,
+    :leaderboard_opt_in::boolean
+);
+
+-- name: list_purges(after, limit)
+-- The caller's receipts, under row-level security; rides on purge_receipts_owner.
+select
+    r.id,
+    r.first_occurred_at,
+    r.last_occurred_at,
+    r.events,
+    encode(r.digest, 'hex') as digest,
+    r.purged_at
+from public.purge_receipts as r
+where
+    :after::uuid is null
+    or (r.purged_at, r.id) > (
+        select
+            c.purged_at,
+            c.id
+        from public.purge_receipts as c
+        where c.id = :after::uuid
+    )
+order by r.purged_at asc, r.id asc
+limit :limit::integer;
