@@ -38,8 +38,12 @@ from functions.core.observability import logger
 ROOMS = {
     "/v1/ingest": "functions.ingest.handler",
     "/v1/query": "functions.query.handler",
+    "/v1/events": "functions.query.handler",
+    "/v1/events.ndjson": "functions.query.handler",
     "/v1/sources": "functions.accounts.handler",
     "/v1/tokens": "functions.accounts.handler",
+    "/v1/me": "functions.accounts.handler",
+    "/v1/leaderboards": "functions.accounts.handler",
 }
 
 FUNCTIONS_PREFIX = re.compile(r"^/functions(/|$)")  # how Supabase-style monitors address us

@@ -33,10 +33,31 @@ def _delete_expired_challenges() -> None:
     sources.delete_expired_challenges(datetime.now(UTC))
 
 
+def _count_batches() -> None:
+    from functions.rollup import service
+
+    logger.info("batches counted", batches=service.count_batches())
+
+
+def _refresh_days() -> None:
+    from functions.rollup import days
+
+    logger.info("days refreshed", owners=days.refresh_dirty_days())
+
+
+def _purge_expired() -> None:
+    from functions.rollup import retention
+
+    logger.info("events purged", purged=retention.purge_expired(datetime.now(UTC)))
+
+
 JOBS = {
     job.name: job
     for job in (
+        Job("count_batches", "* * * * *", _count_batches),
+        Job("refresh_days", "7 * * * *", _refresh_days),
         Job("make_partitions", "17 3 * * *", _make_partitions),
+        Job("purge_expired", "41 3 * * *", _purge_expired),
         Job("delete_expired_challenges", "43 * * * *", _delete_expired_challenges),
     )
 }

@@ -1,5 +1,6 @@
 -- What the roll-ups sum stands in columns of its own, set once when an event arrives. Counting,
 -- un-counting and reading the tail are then the same plain sums, exact however prices change later.
+-- What the roll-ups group by is cut, so that no payload can be too long for an index; payloads are not.
 
 alter table public.events
 add column branch text,
@@ -79,9 +80,9 @@ begin
             i.id,
             i.occurred_at,
             i.kind,
-            i.payload ->> 'project',
-            i.payload ->> 'language',
-            i.payload ->> 'branch',
+            left(i.payload ->> 'project', 256),
+            left(i.payload ->> 'language', 64),
+            left(i.payload ->> 'branch', 256),
             i.payload,
             v_batch_id,
             case i.kind
@@ -105,8 +106,8 @@ begin
         from incoming as i
         left join lateral (
             select
-                i.payload ->> 'provider' as provider,
-                i.payload ->> 'model' as model,
+                left(i.payload ->> 'provider', 64) as provider,
+                left(i.payload ->> 'model', 128) as model,
                 public.token_count(
                     coalesce(i.payload -> 'input_tokens', i.payload -> 'inputTokens')
                 ) as input,

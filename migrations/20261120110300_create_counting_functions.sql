@@ -85,7 +85,7 @@ begin
         select
             e.owner_id,
             date_trunc('hour', e.occurred_at, 'UTC') as hour,
-            (extract(minute from e.occurred_at)::integer / 15)::smallint as quarter,
+            (extract(minute from e.occurred_at at time zone 'UTC')::integer / 15)::smallint as quarter,
             e.source_id,
             e.kind,
             coalesce(e.project, '') as project,
@@ -134,7 +134,7 @@ begin
     select
         e.owner_id,
         date_trunc('hour', e.occurred_at, 'UTC') as hour,
-        (extract(minute from e.occurred_at)::integer / 15)::smallint as quarter,
+        (extract(minute from e.occurred_at at time zone 'UTC')::integer / 15)::smallint as quarter,
         e.source_id,
         coalesce(e.provider, '') as provider,
         coalesce(e.model, '') as model,
@@ -204,7 +204,7 @@ begin
         select
             g.owner_id,
             date_trunc('hour', g.occurred_at, 'UTC') as hour,
-            (extract(minute from g.occurred_at)::integer / 15)::smallint as quarter,
+            (extract(minute from g.occurred_at at time zone 'UTC')::integer / 15)::smallint as quarter,
             g.source_id,
             g.kind,
             coalesce(g.project, '') as project,
@@ -238,7 +238,7 @@ begin
         select
             g.owner_id,
             date_trunc('hour', g.occurred_at, 'UTC') as hour,
-            (extract(minute from g.occurred_at)::integer / 15)::smallint as quarter,
+            (extract(minute from g.occurred_at at time zone 'UTC')::integer / 15)::smallint as quarter,
             g.source_id,
             coalesce(g.provider, '') as provider,
             coalesce(g.model, '') as model,

@@ -1,5 +1,6 @@
 -- What is true at this moment: the roll-ups and the events of batches that no run has counted yet, in
--- one snapshot. Questions read these views and nothing else.
+-- one snapshot. Questions read these views and nothing else. `offset 0` is a fence: batch by batch, so
+-- that a batch's own range of time prunes partitions also where no statistics have been gathered yet.
 
 create view public.event_counts
 with (security_invoker = true) as
@@ -23,7 +24,7 @@ union all
 select
     e.owner_id,
     date_trunc('hour', e.occurred_at, 'UTC') as hour,
-    (extract(minute from e.occurred_at)::integer / 15)::smallint as quarter,
+    (extract(minute from e.occurred_at at time zone 'UTC')::integer / 15)::smallint as quarter,
     e.source_id,
     e.kind,
     coalesce(e.project, '') as project,
@@ -36,8 +37,15 @@ select
     coalesce(e.tokens_cache_write, 0) as tokens_cache_write,
     coalesce(e.cost_usd, 0) as cost_usd
 from public.batches as b
-inner join public.events as e
-    on b.id = e.batch_id and e.occurred_at between b.first_occurred_at and b.last_occurred_at
+cross join
+    lateral (
+        select t.*
+        from public.events as t
+        where
+            t.batch_id = b.id
+            and t.occurred_at between b.first_occurred_at and b.last_occurred_at
+        offset 0 -- noqa: AM09
+    ) as e
 where b.counted_at is null;
 
 create view public.token_counts
@@ -62,7 +70,7 @@ union all
 select
     e.owner_id,
     date_trunc('hour', e.occurred_at, 'UTC') as hour,
-    (extract(minute from e.occurred_at)::integer / 15)::smallint as quarter,
+    (extract(minute from e.occurred_at at time zone 'UTC')::integer / 15)::smallint as quarter,
     e.source_id,
     coalesce(e.provider, '') as provider,
     coalesce(e.model, '') as model,
@@ -75,9 +83,17 @@ select
     coalesce(e.cost_usd, 0) as cost_usd,
     (e.cost_usd is null)::integer::bigint as unpriced
 from public.batches as b
-inner join public.events as e
-    on b.id = e.batch_id and e.occurred_at between b.first_occurred_at and b.last_occurred_at
-where b.counted_at is null and e.tokens_input is not null;
+cross join
+    lateral (
+        select t.*
+        from public.events as t
+        where
+            t.batch_id = b.id
+            and t.occurred_at between b.first_occurred_at and b.last_occurred_at
+            and t.tokens_input is not null
+        offset 0 -- noqa: AM09
+    ) as e
+where b.counted_at is null;
 
 revoke all on public.event_counts, public.token_counts from anon, authenticated;
 grant select on public.event_counts, public.token_counts to authenticated, service_role;

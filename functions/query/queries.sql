@@ -1,14 +1,36 @@
--- name: hourly_counts(since, until, source)
--- The heatmap; an index-only scan of events_owner_time in the months it needs.
-with hours as (
+-- name: own_timezone()$
+-- The zone of somebody's days; row-level security leaves one row.
+select p.timezone from public.profiles as p;
+
+-- name: hourly_counts(since, whole, until, source)
+-- The heatmap: roll-up and tail by (owner, hour); of the quarter that began before `since`, its events.
+with cells as (
+    select
+        c.source_id,
+        c.hour,
+        sum(c.events) as events
+    from public.event_counts as c
+    where
+        c.hour >= date_trunc('hour', :whole::timestamptz, 'UTC')
+        and (
+            c.hour >= :whole::timestamptz
+            or c.quarter >= extract(minute from :whole::timestamptz at time zone 'UTC')::integer / 15
+        )
+        and c.hour < :until::timestamptz
+        and (
+            :source::text is null
+            or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
+        )
+    group by c.source_id, c.hour
+    union all
     select
         e.source_id,
-        date_trunc('hour', e.occurred_at, 'UTC') at time zone 'UTC' as hour,
+        date_trunc('hour', e.occurred_at, 'UTC') as hour,
         count(*) as events
     from public.events as e
     where
         e.occurred_at >= :since::timestamptz
-        and e.occurred_at < :until::timestamptz
+        and e.occurred_at < :whole::timestamptz
         and (
             :source::text is null
             or e.source_id = (select f.id from public.sources as f where f.name = :source::text)
@@ -18,9 +40,10 @@ with hours as (
 
 select
     s.name,
-    to_char(h.hour, 'YYYY-MM-DD') as day,
-    extract(hour from h.hour)::integer as hour,
-    h.events
-from hours as h
-inner join public.sources as s on h.source_id = s.id
-order by h.hour desc, s.name asc;
+    to_char(c.hour at time zone 'UTC', 'YYYY-MM-DD') as day,
+    extract(hour from c.hour at time zone 'UTC')::integer as hour,
+    sum(c.events)::bigint as events
+from cells as c
+inner join public.sources as s on c.source_id = s.id
+group by c.hour, s.name
+order by c.hour desc, s.name asc;

@@ -1,10 +1,13 @@
 """Counts of a person's events, as row-level security lets them see them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from functions.core import db, sql
 from functions.core.actor import User
-from functions.query.models import HourlyAggregate, QueryAnswer, QueryMeta
+from functions.query.models import Asked, HourlyAggregate, QueryAnswer, QueryMeta
+from functions.query.period import QUARTER, InvalidFilter
 
 CLOCKS_AHEAD = timedelta(days=2)  # ingest takes a day, a batch may have waited: none is left out
 
@@ -14,15 +17,17 @@ queries = sql.load(__file__)
 def hourly_counts(user: User, days: int, source: str | None, now: datetime) -> QueryAnswer:
     """Events per source and hour in the last `days` × 24 h before `now`, newest first."""
     user.require("query:read")
-    with db.transaction(user) as connection:
-        rows = list(
-            queries.hourly_counts(
-                connection,
-                since=now - timedelta(days=days),
-                until=now + CLOCKS_AHEAD,
-                source=source,
-            )
-        )
+    since = now - timedelta(days=days)
+    rows = db.call(
+        user,
+        queries.hourly_counts.sql,
+        {
+            "since": since,
+            "whole": _next_quarter(since),
+            "until": now + CLOCKS_AHEAD,
+            "source": source,
+        },
+    )
     aggregates = [
         HourlyAggregate.model_construct(source=name, date=day, hour=hour, eventCount=events)
         for name, day, hour, events in rows
@@ -33,3 +38,24 @@ def hourly_counts(user: User, days: int, source: str | None, now: datetime) -> Q
         fetchedAt=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
     return QueryAnswer(aggregates=aggregates, meta=meta)
+
+
+def zone_of(connection: db.Connection, asked: Asked) -> str:
+    """The zone in which `asked` is meant: its own, or else the caller's."""
+    if asked.tz is not None:
+        return asked.tz
+    found: str | None = queries.own_timezone(connection)
+    return found or "UTC"
+
+
+def one_of(name: str, value: str, accepted: Sequence[Any]) -> Any:
+    """`value`, if it is `accepted`. Raises `InvalidFilter`."""
+    if value not in accepted:
+        raise InvalidFilter(f"{name} is one of {', '.join(accepted)}.")
+    return value
+
+
+def _next_quarter(moment: datetime) -> datetime:
+    """The first quarter of an hour that begins at `moment` or after it."""
+    begun = moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
+    return begun if begun == moment else begun + QUARTER

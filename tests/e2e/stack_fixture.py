@@ -153,6 +153,7 @@ class Stack:
         }
         session = jwt.encode(claims, JWT_SECRET, algorithm="HS256")
         scopes = ["query:read", "sources:read", "sources:write", "tokens:read", "tokens:write"]
+        scopes += ["profile:read", "profile:write"]
         body = {"name": "end to end", "scopes": scopes}
         answer = self.gateway("POST", "/v1/tokens", body, token=session)
         assert answer.status == 201, answer.text

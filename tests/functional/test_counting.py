@@ -252,6 +252,18 @@ def test_days_become_dirty_in_the_owner_s_zone(
     assert days == ["2026-11-01", "2026-11-02", "2026-11-05"]
 
 
+def test_no_payload_is_too_long_to_be_counted(
+    api: Api, laptop: Registered, database: Database
+) -> None:
+    """A project of thousands of letters is cut where it is grouped by, and stops nobody's count."""
+    long = "".join(random.Random(5).choices("abcdefghijklmnopqrstuvwxyz\u00e9\U0001f3b9", k=3_000))
+    names = {"project": long, "language": long, "branch": long, "provider": long, "model": long}
+    laptop.send(api, [laptop.event(payload=names), laptop.event(type="token_usage", payload=names)])
+    assert count(database) == 1
+    assert_exact(database)
+    assert database.value("select distinct payload ->> 'project' from events") == long
+
+
 def test_two_owners_are_counted_apart(
     api: Api, laptop: Registered, owner_token: str, database: Database
 ) -> None:

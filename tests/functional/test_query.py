@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.support import Api, Database, Registered, fresh_process, register_source
+from functions.query.service import queries
+from tests.support import (
+    Api,
+    Database,
+    Registered,
+    as_role,
+    fresh_process,
+    register_source,
+)
 
 
 def hours_ago(hours: float) -> datetime:
@@ -150,22 +158,101 @@ def test_the_owner_exists_from_the_first_start(
     ]
 
 
-def test_reading_touches_only_the_months_it_needs(database: Database, owner_token: str) -> None:
-    """Seven days are one or two partitions, found by the owner's index, not twenty-seven."""
-    from functions.query.service import queries
-    from tests.support import as_role
-
-    owner = database.value("select id from profiles")
-    since = datetime.now(UTC) - timedelta(days=7)
+def plan_of(database: Database, statement: str, parameters: dict[str, Any]) -> str:
+    """How the owner's question is answered when no table is too small for its indexes."""
+    owner = database.value("select id from profiles where is_deployment_owner")
     with as_role(database, "authenticated", str(owner)) as connection:
-        plan = "\n".join(
+        connection.execute("set local enable_seqscan = off")
+        connection.execute("set local enable_bitmapscan = off")
+        explained = connection.execute(
+            "explain (costs off) " + statement.rstrip().rstrip(";"), parameters
+        )
+        return "\n".join(line for (line,) in explained)
+
+
+def heatmap_parameters(now: datetime) -> dict[str, Any]:
+    since = (now - timedelta(days=7)).replace(minute=5)
+    return {
+        "since": since,
+        "whole": since.replace(minute=15, second=0, microsecond=0),
+        "until": now + timedelta(days=2),
+        "source": None,
+    }
+
+
+def test_reading_rides_the_roll_ups_primary_key(database: Database, owner_token: str) -> None:
+    """Seven days are a range of (owner, hour) in event_hourly; nothing there is only filtered."""
+    plan = plan_of(
+        database, queries.hourly_counts.sql, heatmap_parameters(datetime.now(UTC))
+    ).splitlines()
+    [scan] = [number for number, line in enumerate(plan) if " on event_hourly" in line]
+    assert "event_hourly_identity" in plan[scan]
+    condition = plan[scan + 1]
+    assert condition.strip().startswith("Index Cond: ((owner_id = (InitPlan")
+    assert "hour >= " in condition
+    assert "hour < " in condition
+
+
+def test_reading_touches_no_partition_for_nothing(
+    api: Api, database: Database, laptop: Registered, owner_token: str
+) -> None:
+    """A counted month is not opened: the tail looks where its batches are, the edge at one."""
+    month = [laptop.event(timestamp=hours_ago(1).isoformat()) for _ in range(1_000)]
+    assert laptop.send(api, month).status == 200
+    database.rows("select count_batches()")
+    late = laptop.event(timestamp=hours_ago(24 * 400).isoformat())
+    assert laptop.send(api, [late]).status == 200
+    database.rows("analyze")
+    owner = database.value("select id from profiles")
+    with as_role(database, "authenticated", str(owner)) as connection:
+        plan = [
             line
             for (line,) in connection.execute(
-                "explain (costs off) " + queries.hourly_counts.sql.rstrip(";"),
-                {"since": since, "until": since + timedelta(days=9), "source": None},
+                "explain (analyze, costs off, timing off, summary off) "
+                + queries.hourly_counts.sql.rstrip().rstrip(";"),
+                heatmap_parameters(datetime.now(UTC)),
             )
-        )
-    scanned = {word for word in plan.split() if word.startswith("events_2")}
-    assert 1 <= len({name[:14] for name in scanned}) <= 3, plan
-    assert "events_default" not in plan
-    assert "Seq Scan on" not in plan.replace("Seq Scan on sources", "")
+        ]
+    opened = {
+        word
+        for line in plan
+        if "never executed" not in line and " Scan" in line
+        for word in line.split()
+        if word.startswith("events_2") and len(word) == len("events_2026_11")
+    }
+    edge = (datetime.now(UTC) - timedelta(days=7)).strftime("events_%Y_%m")
+    assert opened == {edge, hours_ago(24 * 400).strftime("events_%Y_%m")}, "\n".join(plan)
+
+
+def test_the_edge_is_exact_to_the_microsecond(
+    database: Database, owner_token: str, api: Api, laptop: Registered
+) -> None:
+    """Days × 24 h before now, not the hour or quarter that happens to begin there."""
+    from functions.core.actor import User
+    from functions.query import service
+
+    now = datetime.now(UTC).replace(minute=37, second=11, microsecond=123457)
+    since = now - timedelta(days=7)
+    moments = [since - timedelta(microseconds=1), since, since + timedelta(minutes=20)]
+    events = [laptop.event(timestamp=moment.isoformat()) for moment in moments]
+    assert laptop.send(api, events).status == 200
+    user = User(database.value("select id from profiles"))
+    for _ in ("in the tail", "counted"):
+        answer = service.hourly_counts(user, 7, None, now)
+        assert [each.eventCount for each in answer.aggregates] == [2]
+        database.rows("select count_batches()")
+
+
+def test_an_answer_that_did_not_change_is_not_sent_again(
+    api: Api, filled: list[dict[str, Any]], owner_token: str
+) -> None:
+    """`If-None-Match` with the tag of the last answer: 304, until something is counted."""
+    first = api("GET", "/v1/query", token=owner_token)
+    tag = first.headers["ETag"]
+    assert first.headers["Cache-Control"] == "private, max-age=0, must-revalidate"
+    again = api("GET", "/v1/query", token=owner_token, headers={"If-None-Match": f'"x", {tag}'})
+    assert (again.status, again.text, again.headers["ETag"]) == (304, "", tag)
+    anything = api("GET", "/v1/query", token=owner_token, headers={"If-None-Match": "*"})
+    assert anything.status == 304
+    other = api("GET", "/v1/query?days=30", token=owner_token, headers={"If-None-Match": tag})
+    assert other.status == 200

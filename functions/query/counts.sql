@@ -1,0 +1,302 @@
+-- name: timeline(zone, by, grouping, since, until, source, project, language, kind, at, label, limit)
+-- One row of totals (part 0) and a page of rows (part 1) from one snapshot; rides (owner, hour).
+with cells as (
+    select
+        c.hour,
+        c.quarter,
+        case :grouping::text
+            when 'kind' then c.kind
+            when 'project' then c.project
+            when 'language' then c.language
+            when 'source' then c.source_id::text
+            else ''
+        end as label,
+        sum(c.events) as events,
+        sum(c.errors) as errors,
+        sum(c.tokens_input) as tokens_input,
+        sum(c.tokens_output) as tokens_output,
+        sum(c.tokens_cache_read) as tokens_cache_read,
+        sum(c.tokens_cache_write) as tokens_cache_write,
+        sum(c.cost_usd) as cost_usd
+    from public.event_counts as c
+    where
+        c.hour >= date_trunc('hour', :since::timestamptz, 'UTC')
+        and (
+            c.hour >= :since::timestamptz
+            or c.quarter >= extract(minute from :since::timestamptz at time zone 'UTC')::integer / 15
+        )
+        and c.hour < :until::timestamptz
+        and (
+            c.hour < date_trunc('hour', :until::timestamptz, 'UTC')
+            or c.quarter < extract(minute from :until::timestamptz at time zone 'UTC')::integer / 15
+        )
+        and (
+            :source::text is null
+            or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
+        )
+        and (:project::text is null or c.project = :project::text)
+        and (:language::text is null or c.language = :language::text)
+        and (:kind::text is null or c.kind = :kind::text)
+    group by c.hour, c.quarter, label
+),
+
+moments as (
+    select
+        c.*,
+        c.hour + c.quarter * interval '15 minutes' as moment
+    from cells as c
+),
+
+grouped as (
+    select
+        -- Days and weeks by their local date, as if of UTC; hours by their instant: a repeated one is two.
+        case :by::text
+            when 'hour' then date_trunc('hour', m.moment, :zone::text)
+            else date_trunc(:by::text, m.moment at time zone :zone::text) at time zone 'UTC'
+        end as start,
+        coalesce(s.name, m.label) as named,
+        sum(m.events)::bigint as events,
+        sum(m.errors)::bigint as errors,
+        sum(m.tokens_input)::bigint as tokens_input,
+        sum(m.tokens_output)::bigint as tokens_output,
+        sum(m.tokens_cache_read)::bigint as tokens_cache_read,
+        sum(m.tokens_cache_write)::bigint as tokens_cache_write,
+        sum(m.cost_usd)::double precision as cost_usd
+    from moments as m
+    left join public.sources as s on :grouping::text = 'source' and m.label = s.id::text
+    group by start, named
+    having sum(m.events) > 0
+),
+
+page as (
+    select g.*
+    from grouped as g
+    where
+        :at::timestamptz is null
+        or (g.start, g.named) > (:at::timestamptz, :label::text)
+    order by g.start, g.named
+    limit :limit::integer
+)
+
+select
+    0 as part,
+    null as start,
+    '' as label,
+    coalesce(sum(c.events), 0)::bigint as events,
+    coalesce(sum(c.errors), 0)::bigint as errors,
+    coalesce(sum(c.tokens_input), 0)::bigint as tokens_input,
+    coalesce(sum(c.tokens_output), 0)::bigint as tokens_output,
+    coalesce(sum(c.tokens_cache_read), 0)::bigint as tokens_cache_read,
+    coalesce(sum(c.tokens_cache_write), 0)::bigint as tokens_cache_write,
+    coalesce(sum(c.cost_usd), 0)::double precision as cost_usd
+from cells as c
+union all
+select
+    1 as part,
+    p.start,
+    p.named,
+    p.events,
+    p.errors,
+    p.tokens_input,
+    p.tokens_output,
+    p.tokens_cache_read,
+    p.tokens_cache_write,
+    p.cost_usd
+from page as p
+order by part, start, label;
+
+-- name: breakdown(grouping, since, until, source, project, language, kind, events, label, limit)
+-- Totals (part 0) and a page (part 1) of projects or languages, most events first; rides (owner, hour).
+with cells as (
+    select
+        case :grouping::text when 'project' then c.project else c.language end as label,
+        sum(c.events)::bigint as events,
+        sum(c.errors)::bigint as errors,
+        sum(c.tokens_input)::bigint as tokens_input,
+        sum(c.tokens_output)::bigint as tokens_output,
+        sum(c.tokens_cache_read)::bigint as tokens_cache_read,
+        sum(c.tokens_cache_write)::bigint as tokens_cache_write,
+        sum(c.cost_usd) as cost_usd,
+        min(c.hour + c.quarter * interval '15 minutes') as first_at,
+        max(c.hour + c.quarter * interval '15 minutes') as last_at
+    from public.event_counts as c
+    where
+        c.hour >= date_trunc('hour', :since::timestamptz, 'UTC')
+        and (
+            c.hour >= :since::timestamptz
+            or c.quarter >= extract(minute from :since::timestamptz at time zone 'UTC')::integer / 15
+        )
+        and c.hour < :until::timestamptz
+        and (
+            c.hour < date_trunc('hour', :until::timestamptz, 'UTC')
+            or c.quarter < extract(minute from :until::timestamptz at time zone 'UTC')::integer / 15
+        )
+        and (
+            :source::text is null
+            or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
+        )
+        and (:project::text is null or c.project = :project::text)
+        and (:language::text is null or c.language = :language::text)
+        and (:kind::text is null or c.kind = :kind::text)
+    group by label
+    having sum(c.events) > 0
+),
+
+page as (
+    select c.*
+    from cells as c
+    where
+        :events::bigint is null
+        or c.events < :events::bigint
+        or (c.events = :events::bigint and c.label > :label::text)
+    order by c.events desc, c.label asc
+    limit :limit::integer
+)
+
+select
+    0 as part,
+    '' as label,
+    coalesce(sum(c.events), 0)::bigint as events,
+    coalesce(sum(c.errors), 0)::bigint as errors,
+    coalesce(sum(c.tokens_input), 0)::bigint as tokens_input,
+    coalesce(sum(c.tokens_output), 0)::bigint as tokens_output,
+    coalesce(sum(c.tokens_cache_read), 0)::bigint as tokens_cache_read,
+    coalesce(sum(c.tokens_cache_write), 0)::bigint as tokens_cache_write,
+    coalesce(sum(c.cost_usd), 0)::double precision as cost_usd,
+    min(c.first_at) as first_at,
+    max(c.last_at) as last_at
+from cells as c
+union all
+select
+    1 as part,
+    p.label,
+    p.events,
+    p.errors,
+    p.tokens_input,
+    p.tokens_output,
+    p.tokens_cache_read,
+    p.tokens_cache_write,
+    p.cost_usd::double precision,
+    p.first_at,
+    p.last_at
+from page as p
+order by part asc, events desc, label asc;
+
+-- name: tokens(zone, since, until, recent, source, project, provider, model, after, limit)
+-- Totals (part 0), a page of rows (1) and the costs of recent days (2), one snapshot; rides (owner, hour).
+with cells as (
+    select
+        ((c.hour + c.quarter * interval '15 minutes') at time zone :zone::text)::date as day,
+        c.provider,
+        c.model,
+        c.project,
+        sum(c.calls)::bigint as calls,
+        sum(c.tokens_input)::bigint as tokens_input,
+        sum(c.tokens_output)::bigint as tokens_output,
+        sum(c.tokens_cache_read)::bigint as tokens_cache_read,
+        sum(c.tokens_cache_write)::bigint as tokens_cache_write,
+        sum(c.cost_usd) as cost_usd,
+        sum(c.unpriced)::bigint as unpriced
+    from public.token_counts as c
+    where
+        c.hour >= date_trunc('hour', :since::timestamptz, 'UTC')
+        and (
+            c.hour >= :since::timestamptz
+            or c.quarter >= extract(minute from :since::timestamptz at time zone 'UTC')::integer / 15
+        )
+        and c.hour < :until::timestamptz
+        and (
+            c.hour < date_trunc('hour', :until::timestamptz, 'UTC')
+            or c.quarter < extract(minute from :until::timestamptz at time zone 'UTC')::integer / 15
+        )
+        and (
+            :source::text is null
+            or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
+        )
+        and (:project::text is null or c.project = :project::text)
+        and (:provider::text is null or c.provider = :provider::text)
+        and (:model::text is null or c.model = :model::text)
+    group by day, c.provider, c.model, c.project
+    having sum(c.calls) > 0
+),
+
+page as (
+    select c.*
+    from cells as c
+    where
+        :after::text [] is null
+        or (c.day::text, c.provider, c.model, c.project) > (
+            (:after::text [])[1], (:after::text [])[2], (:after::text [])[3], (:after::text [])[4]
+        )
+    order by c.day, c.provider, c.model, c.project
+    limit :limit::integer
+),
+
+spent as (
+    select
+        ((c.hour + c.quarter * interval '15 minutes') at time zone :zone::text)::date as day,
+        sum(c.calls)::bigint as calls,
+        sum(c.cost_usd) as cost_usd,
+        sum(c.unpriced)::bigint as unpriced
+    from public.token_counts as c
+    where
+        c.hour >= date_trunc('hour', :recent::timestamptz, 'UTC')
+        and (
+            c.hour >= :recent::timestamptz
+            or c.quarter >= extract(minute from :recent::timestamptz at time zone 'UTC')::integer / 15
+        )
+        and (
+            :source::text is null
+            or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
+        )
+        and (:project::text is null or c.project = :project::text)
+        and (:provider::text is null or c.provider = :provider::text)
+        and (:model::text is null or c.model = :model::text)
+    group by day
+)
+
+select
+    0 as part,
+    null as day,
+    '' as provider,
+    '' as model,
+    '' as project,
+    coalesce(sum(c.calls), 0)::bigint as calls,
+    coalesce(sum(c.tokens_input), 0)::bigint as tokens_input,
+    coalesce(sum(c.tokens_output), 0)::bigint as tokens_output,
+    coalesce(sum(c.tokens_cache_read), 0)::bigint as tokens_cache_read,
+    coalesce(sum(c.tokens_cache_write), 0)::bigint as tokens_cache_write,
+    coalesce(sum(c.cost_usd), 0)::double precision as cost_usd,
+    coalesce(sum(c.unpriced), 0)::bigint as unpriced
+from cells as c
+union all
+select
+    1 as part,
+    p.day,
+    p.provider,
+    p.model,
+    p.project,
+    p.calls,
+    p.tokens_input,
+    p.tokens_output,
+    p.tokens_cache_read,
+    p.tokens_cache_write,
+    p.cost_usd::double precision,
+    p.unpriced
+from page as p
+union all
+select
+    2 as part,
+    s.day,
+    '' as provider,
+    '' as model,
+    '' as project,
+    s.calls,
+    0 as tokens_input,
+    0 as tokens_output,
+    0 as tokens_cache_read,
+    0 as tokens_cache_write,
+    s.cost_usd::double precision,
+    s.unpriced
+from spent as s
+order by part, day, provider, model, project;

@@ -1,0 +1,69 @@
+"""Errors of commands in a period: how many began, how many are fixed, and how long that took."""
+
+from datetime import date, datetime
+from typing import Any
+
+from functions.core import db, sql
+from functions.core.actor import User
+from functions.query import period, service
+from functions.query.errors_models import (
+    ClassErrors,
+    DayErrors,
+    Errors,
+    ErrorTotals,
+    ProjectErrors,
+)
+from functions.query.models import Asked
+from functions.rollup import refresh_days
+
+# An error reaches over days: what began in the period may be fixed by a command of any later day,
+# and what is fixed in it may have begun on any earlier one. Further than any event may lie.
+FIRST_DAY, LAST_DAY = date(period.FIRST_YEAR, 1, 2), date(period.LAST_YEAR, 1, 1)
+
+FIGURES = (
+    "introduced",
+    "fixed",
+    "unresolved",
+    "runs",
+    "failed_runs",
+    "median_fix_seconds",
+    "mean_fix_seconds",
+)
+
+queries = sql.load(__file__, "errors.sql")
+
+
+def errors(user: User, asked: Asked, now: datetime) -> Errors:
+    """Errors by class, project and day, as they are at this moment.
+
+    Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
+    """
+    user.require("query:read")
+    narrowed = period.filters(asked, "source", "project")
+    with db.transaction(user) as connection:
+        span = period.parse(asked, service.zone_of(connection, asked), now)
+    bounds = span.bounds
+    refresh_days(user.id, span.first_day, span.last_day)
+    refresh_days(user.id, FIRST_DAY, LAST_DAY)
+    with db.transaction(user) as connection:
+        rows = list(queries.errors(connection, zone=span.zone.key, **bounds, **narrowed))
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for part, name, *figures in rows:
+        found = dict(zip(FIGURES, figures, strict=True))
+        parts.setdefault(part, []).append({part: name or None} | found | _rates(found))
+    [totals] = parts["total"]
+    return Errors(
+        period=span.answer(),
+        totals=ErrorTotals.model_validate(totals),
+        by_class=[ClassErrors.model_validate(found) for found in parts.get("class", [])],
+        by_project=[ProjectErrors.model_validate(found) for found in parts.get("project", [])],
+        by_day=[DayErrors.model_validate(found) for found in parts.get("day", [])],
+    )
+
+
+def _rates(found: dict[str, Any]) -> dict[str, float | None]:
+    introduced, runs = found["introduced"], found["runs"]
+    return {
+        "success_rate": (introduced - found["unresolved"]) / introduced if introduced else None,
+        "run_success_rate": (runs - found["failed_runs"]) / runs if runs else None,
+    }

@@ -1,0 +1,97 @@
+-- name: errors(zone, since, until, source, project)
+-- All groupings of one snapshot; rides on the two indexes of error_episodes and on (owner, hour).
+with wanted as (
+    select f.id from public.sources as f where f.name = :source::text
+),
+
+facts as (
+    select
+        (e.opened_at at time zone :zone::text)::date as day,
+        e.project,
+        e.class,
+        1::bigint as introduced,
+        0::bigint as fixed,
+        (e.fixed_at is null)::integer::bigint as unresolved,
+        null::numeric as fix_seconds,
+        0::bigint as runs,
+        0::bigint as failed_runs
+    from public.error_episodes as e
+    where
+        e.opened_at >= :since::timestamptz
+        and e.opened_at < :until::timestamptz
+        and (:source::text is null or e.source_id = (select w.id from wanted as w))
+        and (:project::text is null or e.project = :project::text)
+    union all
+    select
+        (e.fixed_at at time zone :zone::text)::date as day,
+        e.project,
+        e.class,
+        0 as introduced,
+        1 as fixed,
+        0 as unresolved,
+        extract(epoch from e.fixed_at - e.opened_at) as fix_seconds,
+        0 as runs,
+        0 as failed_runs
+    from public.error_episodes as e
+    where
+        e.fixed_at >= :since::timestamptz
+        and e.fixed_at < :until::timestamptz
+        and (:source::text is null or e.source_id = (select w.id from wanted as w))
+        and (:project::text is null or e.project = :project::text)
+    union all
+    select
+        ((c.hour + c.quarter * interval '15 minutes') at time zone :zone::text)::date as day,
+        c.project,
+        null as class,
+        0 as introduced,
+        0 as fixed,
+        0 as unresolved,
+        null as fix_seconds,
+        sum(c.events)::bigint as runs,
+        sum(c.errors)::bigint as failed_runs
+    from public.event_counts as c
+    where
+        c.kind = 'terminal'
+        and c.hour >= date_trunc('hour', :since::timestamptz, 'UTC')
+        and c.hour + c.quarter * interval '15 minutes' >= :since::timestamptz
+        and c.hour < :until::timestamptz
+        and c.hour + c.quarter * interval '15 minutes' < :until::timestamptz
+        and (:source::text is null or c.source_id = (select w.id from wanted as w))
+        and (:project::text is null or c.project = :project::text)
+    group by day, c.project
+),
+
+grouped as (
+    select
+        case grouping(f.class, f.project, f.day)
+            when 7 then 'total'
+            when 3 then 'class'
+            when 5 then 'project'
+            when 6 then 'day'
+        end as part,
+        f.day,
+        coalesce(f.class, f.project, f.day::text, '') as name,
+        coalesce(sum(f.introduced), 0)::bigint as introduced,
+        coalesce(sum(f.fixed), 0)::bigint as fixed,
+        coalesce(sum(f.unresolved), 0)::bigint as unresolved,
+        coalesce(sum(f.runs), 0)::bigint as runs,
+        coalesce(sum(f.failed_runs), 0)::bigint as failed_runs,
+        percentile_cont(0.5) within group (order by f.fix_seconds) as median_fix_seconds,
+        avg(f.fix_seconds)::float as mean_fix_seconds
+    from facts as f
+    group by grouping sets ((), (f.class), (f.project), (f.day))
+    having grouping(f.class, f.project, f.day) <> 3 or f.class is not null
+)
+
+select
+    g.part,
+    g.name,
+    g.introduced,
+    g.fixed,
+    g.unresolved,
+    g.runs,
+    g.failed_runs,
+    g.median_fix_seconds,
+    g.mean_fix_seconds
+from grouped as g
+order by g.part asc, g.day asc, g.introduced desc, g.runs desc, g.name asc;

@@ -1,0 +1,71 @@
+"""`GET /v1/events` and `/v1/events.ndjson`: a person's own events."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.request import Request
+
+from functions.core import bearer, http
+from functions.query import events
+from functions.query.handler_counts import answers
+from functions.query.models_events import EventPage, EventsAsked
+from functions.query.paging import InvalidCursor, InvalidLimit
+
+NDJSON = "application/x-ndjson"
+
+router = Router()  # type: ignore[no-untyped-call]
+
+
+@router.get(
+    "/v1/events",
+    summary="Own events",
+    tags=["events"],
+    security=[{"bearer": []}],
+    responses=answers(EventPage, InvalidCursor, InvalidLimit),
+)
+def own_events(request: Request, asked: Annotated[EventsAsked, Query()]) -> Response[str]:
+    """Events with their payloads, newest first or oldest first; pages that inserts do not shift."""
+    user = bearer.authenticate(http.headers(request))
+    return http.cached(request, events.page(user, asked, datetime.now(UTC)).page())
+
+
+def exported() -> dict[int, Any]:
+    """What an export may answer, for OpenAPI."""
+    documented = answers(EventPage, InvalidCursor, InvalidLimit)
+    documented[200] = {
+        "description": "A line of JSON for each event; if there are more, with `Link`",
+        "content": {NDJSON: {"schema": {"type": "string"}}},
+    }
+    return documented
+
+
+@router.get(
+    "/v1/events.ndjson",
+    summary="Export of own events",
+    tags=["events"],
+    security=[{"bearer": []}],
+    responses=exported(),
+)
+def export(request: Request, asked: Annotated[EventsAsked, Query()]) -> Response[str]:
+    """A line for each event; up to 5 MB an answer, the next one under `Link: …; rel="next"`."""
+    user = bearer.authenticate(http.headers(request))
+    lines = events.export(user, asked, datetime.now(UTC))
+    following = {}
+    if lines.next is not None:
+        following = {
+            "Link": f'<{_next(request, lines.next)}>; rel="next"',
+            "X-Next-Cursor": lines.next,
+        }
+    return http.cached(request, lines.ndjson(), content_type=NDJSON, headers=following)
+
+
+def _next(request: Request, cursor: str) -> str:
+    """This request's address with `cursor`; relative, whatever stands in front of us."""
+    event = request.resolved_event
+    sent = parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)
+    kept = [(name, value) for name, value in sent if name != "cursor"]
+    return f"{event['rawPath']}?{urlencode([*kept, ('cursor', cursor)])}"

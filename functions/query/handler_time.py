@@ -1,0 +1,43 @@
+"""`GET /v1/query/time` and `/sessions`."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.request import Request
+
+from functions.core import bearer, http
+from functions.query import sessions, time
+from functions.query.handler_counts import answers
+from functions.query.paging import InvalidCursor, InvalidLimit
+from functions.query.time_models import Sessions, SessionsAsked, TimeAnswer, TimeAsked
+
+router = Router()  # type: ignore[no-untyped-call]
+
+
+@router.get(
+    "/v1/query/time",
+    summary="Time that adds up",
+    tags=["query"],
+    security=[{"bearer": []}],
+    responses=answers(TimeAnswer),
+)
+def time_by_lane(request: Request, asked: Annotated[TimeAsked, Query()]) -> Response[str]:
+    """Seconds of people, of agents, of both at once and of waiting; the items sum to the totals."""
+    user = bearer.authenticate(http.headers(request))
+    return http.cached(request, time.time_by_lane(user, asked, datetime.now(UTC)))
+
+
+@router.get(
+    "/v1/query/sessions",
+    summary="Sessions of agents and of people",
+    tags=["query"],
+    security=[{"bearer": []}],
+    responses=answers(Sessions, InvalidCursor, InvalidLimit),
+)
+def list_sessions(request: Request, asked: Annotated[SessionsAsked, Query()]) -> Response[str]:
+    """Those under way in the period, the latest to begin first."""
+    user = bearer.authenticate(http.headers(request))
+    return http.cached(request, sessions.page(user, asked, datetime.now(UTC)))

@@ -1,0 +1,75 @@
+"""Cursors: where a page ended, opaque to whoever carries it back."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from functions.core.errors import ApiError
+
+MAX_CURSOR = 4_096  # characters
+
+T = TypeVar("T")
+
+
+class InvalidCursor(ApiError):
+    """cursor is the `next` of an answer to the same question; leave it out for the first page."""
+
+    status = 400
+    error = "invalid_cursor"
+
+
+class InvalidLimit(ApiError):
+    """limit is a whole number."""
+
+    status = 400
+    error = "invalid_limit"
+
+
+def limit(text: str | None, default: int, most: int) -> int:
+    """How many items a page has. Raises `InvalidLimit`."""
+    if text is None:
+        return default
+    if re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most:
+        return int(text)
+    raise InvalidLimit(f"limit is a whole number from 1 to {most}.")
+
+
+def encode(question: str, *position: str | int | None) -> str:
+    """The cursor of `position` in the answer to `question`."""
+    text = json.dumps([question, *position], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str, question: str, read: Callable[..., T]) -> T:
+    """What `read` makes of the position. Raises `InvalidCursor` for whatever `encode` did not make.
+
+    `read` is called with the position's parts and raises `ValueError` or `TypeError` at will.
+    """
+    try:
+        if len(cursor) > MAX_CURSOR:
+            raise InvalidCursor
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        parts: Any = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if not isinstance(parts, list) or not parts or parts[0] != question:
+            raise InvalidCursor
+        return read(*parts[1:])
+    except (ValueError, TypeError, RecursionError, binascii.Error):
+        raise InvalidCursor from None
+
+
+def text(part: object) -> str:
+    """`part` as a text that the database can compare. Raises `ValueError`."""
+    if not isinstance(part, str) or "\0" in part:
+        raise ValueError("not a text")
+    part.encode()  # refuses lone surrogates
+    return part
+
+
+def whole(part: object) -> int:
+    """`part` as a number of 64 bits that is not negative. Raises `ValueError`."""
+    if not isinstance(part, int) or isinstance(part, bool) or not 0 <= part < 2**63:
+        raise ValueError("not a number")
+    return part

@@ -1,0 +1,150 @@
+"""A dashboard's first paint in one call."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from functions.core import db, sql
+from functions.core.actor import User
+from functions.query import period, scoring, service
+from functions.query.models import Asked
+from functions.query.models_summary import BestHour, Streaks, Summary, Totals, Trend
+from functions.query.period import Period
+from functions.rollup import refresh_days
+
+STREAK_DAYS = 1_096  # three years; each day is one probe of an index
+MAX_WAITING = 7  # days that are computed while somebody waits; more are left to the hourly job
+MEASURES = (
+    "events",
+    "errors",
+    "tokens_input",
+    "tokens_output",
+    "tokens_cache_read",
+    "tokens_cache_write",
+    "cost_usd",
+)
+
+Figures = tuple[scoring.Time | str, scoring.Repairs | str]  # or why there is none
+
+queries = sql.load(__file__, "summary.sql")
+
+
+def summary(user: User, asked: Asked, now: datetime) -> Summary:
+    """Totals, trend, streaks, best hour and score of a period."""
+    user.require("query:read")
+    narrowed = period.filters(asked, "source", "project", "language", "kind")
+    with db.transaction(user) as connection:
+        span = period.parse(asked, service.zone_of(connection, asked), now)
+        previous = span.previous()
+        today = now.astimezone(span.zone).date()
+        rows = list(
+            queries.summary(
+                connection,
+                zone=span.zone.key,
+                before=previous.bounds["since"],
+                **span.bounds,
+                **narrowed,
+            )
+        )
+        active = queries.active_days(
+            connection,
+            zone=span.zone.key,
+            first=today - timedelta(days=STREAK_DAYS - 1),
+            last=today,
+            **narrowed,
+        )
+        streaks = count_streaks((day for (day,) in active), today)
+    figures: Figures = scoring.NOT_FILTERED, scoring.NOT_FILTERED
+    if not any(narrowed.values()):
+        figures = _daily_figures(user, span, today)
+    totals, before = _totals(rows, is_current=True), _totals(rows, is_current=False)
+    elapsed = (min(span.last_day, today) - span.first_day).days + 1
+    return Summary(
+        period=span.answer(),
+        previous_period=previous.answer(),
+        totals=totals,
+        previous=before,
+        trend=_trend(totals, before),
+        streaks=streaks,
+        best_hour=_best_hour(rows),
+        score=scoring.score(totals.active_days, elapsed, *figures),
+    )
+
+
+def count_streaks(days: Iterable[date], today: date) -> Streaks:
+    """The longest run of consecutive `days` (in order), and the one that reaches today."""
+    longest = run = 0
+    last: date | None = None
+    for day in days:
+        run = run + 1 if last is not None and day - last == timedelta(days=1) else 1
+        longest = max(longest, run)
+        last = day
+    alive = last is not None and today - last <= timedelta(days=1)
+    return Streaks(current=run if alive else 0, longest=longest)
+
+
+def _daily_figures(user: User, span: Period, today: date) -> Figures:
+    """What the score needs of the daily figures, brought up to date if that is a matter of days."""
+    first, last = span.first_day, min(span.last_day, today + timedelta(days=1))
+    if first > last:
+        return scoring.Time(0, 0, None), scoring.Repairs(0, 0)
+    with db.transaction(user) as connection:
+        waiting = queries.waiting_days(
+            connection,
+            first=first - timedelta(days=1),
+            last=last + timedelta(days=1),
+            zone=span.zone.key,
+        )
+    if waiting > MAX_WAITING:
+        return scoring.NOT_COMPUTED, scoring.NOT_COMPUTED
+    if waiting:
+        refresh_days(user.id, first, last)
+    with db.transaction(user) as connection:
+        longest, seconds, research = queries.focus(connection, first=first, last=last)
+        introduced, fixed = queries.errors_fixed(connection, **span.bounds)
+    return scoring.Time(seconds, longest, research), scoring.Repairs(introduced, fixed)
+
+
+def _totals(rows: Iterable[Sequence[Any]], *, is_current: bool) -> Totals:
+    measures: Sequence[Any] = (0,) * len(MEASURES)
+    active_days = 0
+    for current, day, hour, *sums in rows:
+        if current is not is_current:
+            continue
+        if day is not None:
+            active_days += 1
+        elif hour is None:
+            measures = sums
+    return Totals(active_days=active_days, **dict(zip(MEASURES, measures, strict=True)))
+
+
+def _best_hour(rows: Iterable[Sequence[Any]]) -> BestHour | None:
+    """The busiest; of equal ones the earliest."""
+    hours = [(row[3], -row[2]) for row in rows if row[0] and row[2] is not None]
+    if not hours:
+        return None
+    events, hour = max(hours)
+    return BestHour(hour=-hour, events=events)
+
+
+def _trend(now: Totals, before: Totals) -> Trend:
+    return Trend(
+        events=_change(now.events, before.events),
+        errors=_change(now.errors, before.errors),
+        tokens=_change(_tokens(now), _tokens(before)),
+        cost_usd=_change(now.cost_usd, before.cost_usd),
+        active_days=_change(now.active_days, before.active_days),
+    )
+
+
+def _tokens(totals: Totals) -> int:
+    return (
+        totals.tokens_input
+        + totals.tokens_output
+        + totals.tokens_cache_read
+        + totals.tokens_cache_write
+    )
+
+
+def _change(now: float, before: float) -> float | None:
+    return round((now - before) / before, 4) if before else None

@@ -1,0 +1,98 @@
+"""Time by lane: stored for whole days of the owner's zone, else computed from the events."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import get_args
+
+from functions.core import db, sql
+from functions.core.actor import User
+from functions.query import period, service
+from functions.query.models import Asked
+from functions.query.period import InvalidRange, Period
+from functions.query.time_models import By, Lanes, NamedLanes, TimeAnswer, TimeAsked
+from functions.rollup import lane_totals, refresh_days
+
+MAX_LIVE_DAYS = 92  # computed from raw events, in one request
+LANES = tuple(Lanes.model_fields)
+
+Grouped = dict[str, Counter[str]]  # seconds by lane, by the group's name
+
+queries = sql.load(__file__, "time.sql")
+
+
+def time_by_lane(user: User, asked: TimeAsked, now: datetime) -> TimeAnswer:
+    """Seconds of each lane, by day, project, language or category.
+
+    Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
+    """
+    user.require("query:read")
+    by: By = service.one_of("by", asked.by, get_args(By))
+    narrowed = period.filters(asked, "project", "language")
+    span, own = own_period(user, asked, now)
+    pending = 0
+    if span.zone.key == own and span == period.of_days(span.first_day, span.last_day, span.zone):
+        grouped, pending = _stored(user, span, by, narrowed)
+    else:
+        grouped = _computed(user, span, by, narrowed)
+    items = [
+        NamedLanes(name=name or None, **{lane: grouped[name][lane] for lane in LANES})
+        for name in sorted(grouped, key=lambda name: _place(by, name, grouped))
+    ]
+    totals = {lane: sum(getattr(item, lane) for item in items) for lane in LANES}
+    return TimeAnswer(
+        period=span.answer(), by=by, totals=Lanes(**totals), items=items, pending_days=pending
+    )
+
+
+def own_period(user: User, asked: Asked, now: datetime) -> tuple[Period, str]:
+    """The period that is asked for, and the zone of the user's own days."""
+    with db.transaction(user) as connection:
+        own: str = service.queries.own_timezone(connection) or "UTC"
+    return period.parse(asked, own, now), own
+
+
+def pending_days(user: User, span: Period) -> int:
+    """How many of the period's days are not computed yet, after a refresh."""
+    asked = {"first": span.first_day, "last": span.last_day}
+    [(days,)] = db.call(user, queries.pending_days.sql, asked)
+    return int(days)
+
+
+def _stored(
+    user: User, span: Period, by: By, narrowed: dict[str, str | None]
+) -> tuple[Grouped, int]:
+    refresh_days(user.id, span.first_day, span.last_day)
+    asked = {"grouping": by, "first": span.first_day, "last": span.last_day, **narrowed}
+    rows = db.call(user, queries.time_by.sql, asked)
+    grouped = {name: Counter(dict(zip(LANES, seconds, strict=True))) for name, *seconds in rows}
+    return grouped, pending_days(user, span)
+
+
+def _computed(user: User, span: Period, by: By, narrowed: dict[str, str | None]) -> Grouped:
+    if span.days > MAX_LIVE_DAYS:
+        raise InvalidRange(
+            f"At most {MAX_LIVE_DAYS} days are accepted in another zone than the profile's, or with"
+            " instants that are not its midnights; without tz, and by days, any range is."
+        )
+    days = [span.first_day + timedelta(days=count) for count in range(span.days)]
+    midnights = [
+        int(period.day_start(day, span.zone).timestamp())
+        for day in (*days, span.last_day + timedelta(days=1))
+    ]
+    totals = lane_totals(user, span.since, span.until, list(pairwise(midnights)))
+    grouped: Grouped = {}
+    for day, spent in zip(days, totals, strict=True):
+        for (lane, project, language, category), seconds in spent.items():
+            names = {"project": project, "language": language, "category": category}
+            if all(value is None or names[name] == value for name, value in narrowed.items()):
+                name = day.isoformat() if by == "day" else names[by]
+                grouped.setdefault(name, Counter())[lane] += seconds
+    return grouped
+
+
+def _place(by: By, name: str, grouped: Grouped) -> tuple[int, str]:
+    """Days in their order; anything else by the time that went into it, the most first."""
+    if by == "day":
+        return 0, name
+    return -(grouped[name]["human"] + grouped[name]["agent"]), name

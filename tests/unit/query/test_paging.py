@@ -1,0 +1,53 @@
+"""Cursors come back as they went out, and nothing else is one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from functions.query import paging
+from functions.query.paging import InvalidCursor, InvalidLimit
+
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+@given(question=names, label=names, count=st.integers(0, 2**63 - 1))
+def test_a_cursor_comes_back(question: str, label: str, count: int) -> None:
+    """Whatever the names are."""
+
+    def read(first: object, second: object) -> tuple[str, int]:
+        return paging.text(first), paging.whole(second)
+
+    cursor = paging.encode(question, label, count)
+    if len(cursor) <= paging.MAX_CURSOR:
+        assert paging.decode(cursor, question, read) == (label, count)
+    with pytest.raises(InvalidCursor):
+        paging.decode(cursor, question + "x", read)
+
+
+@given(st.text())
+def test_any_other_text_is_refused(cursor: str) -> None:
+    """With its own error only."""
+    with pytest.raises(InvalidCursor):
+        paging.decode(cursor, "timeline", paging.text)
+
+
+@pytest.mark.parametrize("part", [None, 1, [], "\0", "\ud800"])
+def test_parts_that_are_no_text(part: object) -> None:
+    """A cursor that somebody made up does not reach the database."""
+    with pytest.raises(ValueError, match=r"not a text|surrogates"):
+        paging.text(part)
+
+
+@pytest.mark.parametrize("part", [None, True, 1.0, "1", -1, 2**63])
+def test_parts_that_are_no_number(part: object) -> None:
+    """Nor does a number that does not fit there."""
+    with pytest.raises(ValueError, match="not a number"):
+        paging.whole(part)
+
+
+def test_limits() -> None:
+    """From one to the most; the default when none is given."""
+    assert [paging.limit(text, 10, 50) for text in (None, "1", "50")] == [10, 1, 50]
+    for text in ("", "0", "51", "-1", "1e1", "٣", "9" * 99):
+        with pytest.raises(InvalidLimit, match="from 1 to 50"):
+            paging.limit(text, 10, 50)
