@@ -8,7 +8,7 @@ from tests.bench.figures import Figure, at_least, at_most
 from tests.e2e.stack_fixture import Stack
 from tests.support import register_source
 
-SMALL, LARGE = 100_000, 5_000_000  # events of one owner, in the last 30 days
+SMALL, MIDDLE, LARGE = 100_000, 1_000_000, 5_000_000  # events of one owner in 30 days
 COUNTED = 1_000_000  # events whose roll-up is timed
 BATCH = 1_000  # events
 SOURCES = ("studio", "laptop", "phone")
@@ -75,9 +75,13 @@ def measure(stack: Stack, say: Callable[[str], None]) -> Iterator[Figure]:
     fill(stack, SMALL, say)
     count(stack)
     small = {question: ask(stack, question, SMALL, say) for question in QUESTIONS}
+    fill(stack, MIDDLE - SMALL, say)
+    count(stack)
+    middle = ask(stack, QUESTIONS[0], MIDDLE, say)
+    yield Figure(f"/v1/query, {MIDDLE:,} events, p50", middle, "ms")
     mark = fill(stack, COUNTED, say)
     yield from counting(stack, mark, say)
-    fill(stack, LARGE - COUNTED - SMALL, say)
+    fill(stack, LARGE - COUNTED - MIDDLE, say)
     say("counting the rest")
     count(stack)
     stack.database.rows("vacuum (analyze) public.event_hourly")
