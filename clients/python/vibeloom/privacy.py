@@ -44,6 +44,10 @@ _MODEL = re.compile(
 _WORD = re.compile(r"[A-Za-z]{1,24}[0-9]{0,2}|v?[0-9]{1,6}")
 _BRANCH_SEPARATORS = re.compile(r"([/._-]+)")
 MASK = "x"
+# What keys of well-known services begin with: whatever follows may be letters alone, and is a key.
+_KEY_PREFIXES = frozenset(
+    {"sk", "pk", "rk", "ghp", "gho", "ghs", "ghu", "ghr", "glpat", "xoxb", "xoxp", "akia", "npm"}
+)
 
 LANGUAGES = {
     ".bash": "shell", ".c": "c", ".cc": "cpp", ".clj": "clojure", ".cpp": "cpp", ".cs": "csharp",
@@ -113,11 +117,11 @@ def branch_name(name: object) -> str | None:
     if not isinstance(name, str) or not name or len(name) > 200 or not name.isascii():
         return None
     parts = _BRANCH_SEPARATORS.split(name)
-    masked = [
-        part if index % 2 or not part or _WORD.fullmatch(part) else MASK
-        for index, part in enumerate(parts)
-    ]
-    return "".join(masked)
+    for index in range(0, len(parts), 2):
+        after_prefix = index >= 2 and parts[index - 2].lower() in _KEY_PREFIXES
+        if parts[index] and (after_prefix or not _WORD.fullmatch(parts[index])):
+            parts[index] = MASK
+    return "".join(parts)
 
 
 def project_name(cwd: object) -> str | None:

@@ -114,6 +114,14 @@ def entries(draw: st.DrawFn) -> tuple[list[str], dict[str, Any]]:
     return secrets, document
 
 
+@pytest.mark.parametrize("key", ["sk-jdjajzwfyeqj", "ghp_ABCDEFGHIJ", "sk-live-abcdef"])
+def test_a_key_of_letters_alone_is_no_word_of_a_branch(key: str) -> None:
+    """By its prefix it is known, and what follows is masked."""
+    masked = privacy.branch_name(f"feature/{key}")
+    assert masked is not None
+    assert key not in masked
+
+
 @hypothesis_settings(
     max_examples=50,
     deadline=None,
