@@ -41,7 +41,8 @@ _MODEL = re.compile(
     r"(?:claude|gpt|o[134]|codex|gemini|llama|mistral|codestral|devstral|deepseek|qwen|grok|kimi|glm)"
     r"(?:[-.:@][a-z0-9]{1,10}){0,7}"
 )
-_WORD = re.compile(r"[A-Za-z]{1,24}[0-9]{0,2}|v?[0-9]{1,6}")
+# No word has eight letters or more of a to f alone; a hash may.
+_WORD = re.compile(r"(?![A-Fa-f]{8})[A-Za-z]{1,24}[0-9]{0,2}|v?[0-9]{1,6}")
 _BRANCH_SEPARATORS = re.compile(r"([/._-]+)")
 MASK = "x"
 # What keys of well-known services begin with: whatever follows may be letters alone, and is a key.
