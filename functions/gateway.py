@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,30 +21,18 @@ import flask
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
-from functions.core import openapi, readiness
+from functions.core import metrics
 from functions.core.config import ConfigError, config
 from functions.core.errors import (
     ApiError,
     InternalError,
     Malformed,
-    MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
 )
 from functions.core.http import REQUEST_ID_HEADER, ErrorBody, Handler, cors
 from functions.core.observability import logger
-
-# Longest prefix first matters not: no prefix is the beginning of another's path segment.
-ROOMS = {
-    "/v1/ingest": "functions.ingest.handler",
-    "/v1/query": "functions.query.handler",
-    "/v1/events": "functions.query.handler",
-    "/v1/events.ndjson": "functions.query.handler",
-    "/v1/sources": "functions.accounts.handler",
-    "/v1/tokens": "functions.accounts.handler",
-    "/v1/me": "functions.accounts.handler",
-    "/v1/leaderboards": "functions.accounts.handler",
-}
+from functions.rooms import room_of
 
 FUNCTIONS_PREFIX = re.compile(r"^/functions(/|$)")  # how Supabase-style monitors address us
 MAX_BODY = 5 * 1024 * 1024  # bytes; no room takes more in one request
@@ -90,40 +78,13 @@ def room_handler(module: str) -> Handler:
     return handler
 
 
-def room_of(path: str) -> str | None:
-    """The module that owns `path`."""
-    return next(
-        (
-            module
-            for prefix, module in ROOMS.items()
-            if path == prefix or path.startswith(prefix + "/")
-        ),
-        None,
-    )
-
-
-@functools.cache
-def _merged_openapi() -> dict[str, Any]:
-    modules = dict.fromkeys(ROOMS.values())
-    return openapi.merge([importlib.import_module(module).app for module in modules])
-
-
-OWN_PAGES: dict[str, Callable[[], object]] = {
-    "/healthz": lambda: {"status": "ok"},
-    "/readyz": readiness.check,
-    "/openapi.json": _merged_openapi,
-    "/docs": _merged_openapi,
-}
-
-
 def gateway(request: flask.Request) -> flask.Response:
     """Answers one HTTP request."""
     context = Context()
     logger.append_keys(request_id=context.aws_request_id, error=None)
     path = FUNCTIONS_PREFIX.sub("/", request.path)
     try:
-        answer = _own_page if path in OWN_PAGES else _room
-        return answer(request, path, context)
+        return _from_answer(_handler_of(path)(to_event(request, context), context))
     except ApiError as error:
         return _refused(error, request, context)
     except Exception:  # noqa: BLE001 (the entry point: nothing may pass without an answer)
@@ -131,26 +92,17 @@ def gateway(request: flask.Request) -> flask.Response:
         return _error(InternalError(), context)
 
 
-def _room(request: flask.Request, path: str, context: Context) -> flask.Response:
+def _handler_of(path: str) -> Handler:
     module = room_of(path)
     if module is None:
         raise NotFound(f"There is nothing at {path}.")
-    return _from_answer(room_handler(module)(to_event(request, context), context))
-
-
-def _own_page(request: flask.Request, path: str, context: Context) -> flask.Response:
-    if request.method not in ("GET", "HEAD"):
-        response = _refused(MethodNotAllowed("Only GET, HEAD is supported here."), request, context)
-        response.headers["Allow"] = "GET, HEAD"
-        return response
-    if path == "/docs" and request.args.get("format") != "json":
-        return _docs(context)
-    return _json(OWN_PAGES[path](), context)
+    return room_handler(module)
 
 
 def _refused(error: ApiError, request: flask.Request, context: Context) -> flask.Response:
     logger.append_keys(error=error.error)
     logger.info("request", method=request.method, path=request.path, status=error.status)
+    metrics.answered("gateway", request.method, error.status, None, error.error)
     return _error(error, context)
 
 
@@ -273,11 +225,4 @@ def _error(error: ApiError, context: Context) -> flask.Response:
         # The rest of the body is not read: the framework reads it only for an answer in one piece.
         response.response = iter([response.get_data()])
         response.headers["Connection"] = "close"
-    return response
-
-
-def _docs(context: Context) -> flask.Response:
-    response = flask.Response(openapi.page(_merged_openapi()), mimetype="text/html")
-    response.headers[REQUEST_ID_HEADER] = context.aws_request_id
-    response.headers["Content-Security-Policy"] = openapi.PAGE_POLICY
     return response

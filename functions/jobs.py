@@ -1,14 +1,36 @@
 """The schedule: job name → cron → function. The only place where it is written.
 
-A job is idempotent, does a bounded amount of work, and may run twice at once. The local ticker
-runs what is due; other schedulers come through other doors and end here as well.
+A job is idempotent, does a bounded amount of work, and may run twice at once. Three doors lead to
+`run`: the local ticker, an event of EventBridge's scheduler (`{"job": name}`), and
+`POST /v1/jobs/{name}` with the job token, for pg_cron, Cloud Scheduler, cron and curl.
 """
 
+import functools
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.request import Request
+from pydantic import BaseModel
+
+from functions.core import db, http, metrics, sql
+from functions.core.config import config
+from functions.core.errors import ApiError, InvalidToken, MissingAuth, Unavailable
 from functions.core.observability import logger
+
+__all__ = ["JOBS", "entry", "list_runs"]
+
+HOURLY = timedelta(hours=3)  # an hourly job is late when it was missed twice
+DAILY = timedelta(hours=50)
+
+
+@functools.cache
+def _queries() -> Any:
+    return sql.load(__file__, "jobs.sql")  # not at the start, which is a batch's cold start
 
 
 @dataclass(frozen=True)
@@ -17,7 +39,9 @@ class Job:
 
     name: str
     cron: str  # five fields, UTC
+    room: str  # whose function does it, with its rights
     run: Callable[[], None]
+    late_after: timedelta  # without a success, somebody should look
 
 
 def _make_partitions() -> None:
@@ -51,20 +75,101 @@ def _purge_expired() -> None:
     logger.info("events purged", purged=retention.purge_expired(datetime.now(UTC)))
 
 
+def _report_health() -> None:
+    from functions.front import health
+
+    health.report(datetime.now(UTC))
+
+
 JOBS = {
     job.name: job
     for job in (
-        Job("count_batches", "* * * * *", _count_batches),
-        Job("refresh_days", "7 * * * *", _refresh_days),
-        Job("make_partitions", "17 3 * * *", _make_partitions),
-        Job("purge_expired", "41 3 * * *", _purge_expired),
-        Job("delete_expired_challenges", "43 * * * *", _delete_expired_challenges),
+        Job("count_batches", "* * * * *", "rollup", _count_batches, timedelta(minutes=10)),
+        Job("refresh_days", "7 * * * *", "rollup", _refresh_days, HOURLY),
+        Job("make_partitions", "17 3 * * *", "ingest", _make_partitions, DAILY),
+        Job("purge_expired", "41 * * * *", "rollup", _purge_expired, HOURLY),
+        Job(
+            "delete_expired_challenges",
+            "43 * * * *",
+            "accounts",
+            _delete_expired_challenges,
+            HOURLY,
+        ),
+        Job("report_health", "*/5 * * * *", "front", _report_health, timedelta(minutes=30)),
     )
 }
 
 
 def run(name: str) -> None:
     """Runs the job `name` now. Raises `KeyError` for an unknown name, and what the job raises."""
-    logger.append_keys(job=name)
-    JOBS[name].run()
-    logger.info("job done")
+    logger.append_keys(job=name, error=None)
+    started = time.perf_counter()
+    try:
+        JOBS[name].run()
+    except BaseException:
+        with suppress(ApiError):  # the database may be the reason
+            _note(name, False, started)
+        logger.exception("job failed")
+        raise
+    else:
+        _note(name, True, started)
+        logger.info("job done")
+    finally:
+        logger.remove_keys(["job"])
+
+
+def _note(name: str, succeeded: bool, started: float) -> None:
+    seconds = time.perf_counter() - started
+    with db.service("only the house notes what its schedule did") as connection:
+        _queries().note_job_run(connection, name=name, succeeded=succeeded, seconds=seconds)
+
+
+def list_runs(connection: db.Connection) -> list[tuple[str, datetime, datetime | None]]:
+    """Of each job, and of the installation: name, when it first ran, when it last succeeded."""
+    return list(_queries().list_job_runs(connection))
+
+
+class Done(BaseModel):
+    """A job ran to its end."""
+
+    job: str
+    status: str = "done"
+
+
+def entry(app: http.App, room: str) -> http.Handler:
+    """The `handler(event, context)` of a room that has jobs: HTTP, theirs too, and the schedule."""
+    own = frozenset(job.name for job in JOBS.values() if job.room == room)
+    for name in sorted(own):
+        _add_route(app, name)
+    answer = http.entry(app, room)
+
+    def handler(event: http.Event, context: Any) -> dict[str, Any]:
+        if "job" not in event:
+            return answer(event, context)
+        logger.append_keys(request_id=str(context.aws_request_id))
+        if event["job"] not in own:
+            raise ValueError(f"{room} has no job {event['job']!r}")
+        try:
+            run(event["job"])
+        finally:
+            metrics.flush(room)
+        return Done(job=event["job"]).model_dump()
+
+    return handler
+
+
+def _add_route(app: http.App, name: str) -> None:
+    @app.post(
+        f"/v1/jobs/{name}",
+        summary=f"Run the job {name} now",
+        description="For a scheduler, with the job token. May be posted twice, also at once.",
+        tags=["jobs"],
+        security=[{"bearer": []}],
+        responses=http.documented(MissingAuth, InvalidToken, Unavailable, model=Done),
+    )
+    def run_job(request: Request) -> Response[str]:
+        from functions.core import bearer
+
+        bearer.require_token(http.headers(request), config().job_token)
+        run(name)
+        return http.answered(Done(job=name))

@@ -1,6 +1,8 @@
 """Fixtures: one Postgres a session, a template database, a clone per test that may commit."""
 
+import io
 import itertools
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ os.environ["THREADS"] = "1"
 import psycopg
 import pytest
 
+from functions.core import observability
 from infra.local import postgres
 from migrations import apply
 from tests.support import Api, Database, Registered, fresh_process, register_source
@@ -22,9 +25,31 @@ LOGIN = "vibeloom_functions"  # what the functions log in as: no superuser, no o
 _numbers = itertools.count()
 
 
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What the logger writes during the test."""
+    stream = io.StringIO()
+    handler = observability.logger.registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    original = handler.setStream(stream)
+    yield stream
+    handler.setStream(original)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """So that the same tests run on another Postgres, and through a pooler."""
+    parser.addoption("--postgres", metavar="FOLDER", help="use the Postgres with its socket there")
+    parser.addoption(
+        "--functions-url", metavar="URL", help="where the functions find the database named {}"
+    )
+
+
 @pytest.fixture(scope="session")
-def server() -> Iterator[postgres.Server]:
+def server(request: pytest.FixtureRequest) -> Iterator[postgres.Server]:
     """A Postgres for this test session; a crash may lose everything in it."""
+    if (given := request.config.getoption("--postgres")) is not None:
+        yield postgres.Server(data=Path(given), sockets=Path(given))
+        return
     with tempfile.TemporaryDirectory(prefix="vl-") as home:
         started = postgres.start(Path(home) / "pg", settings=postgres.THROWAWAY)
         try:
@@ -49,7 +74,10 @@ def template(server: postgres.Server) -> str:
 
 @pytest.fixture
 def database(
-    server: postgres.Server, template: str, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    server: postgres.Server,
+    template: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Database]:
     """A migrated database of its own, and this process set up to use it as the functions do."""
     name = f"test_{next(_numbers)}"
@@ -58,9 +86,11 @@ def database(
     for variable in [*os.environ]:
         if variable.startswith(("VIBELOOM_", "VIBETEA_")):
             monkeypatch.delenv(variable)
-    monkeypatch.setenv("VIBELOOM_DATABASE_URL", server.url(name, LOGIN))
+    given = request.config.getoption("--functions-url")
+    url = server.url(name, LOGIN) if given is None else given.replace("{}", name)
+    monkeypatch.setenv("VIBELOOM_DATABASE_URL", url)
     fresh_process()
-    yield Database(admin_url=server.url(name), functions_url=server.url(name, LOGIN))
+    yield Database(admin_url=server.url(name), functions_url=url)
     fresh_process()
     with psycopg.connect(server.url(), autocommit=True) as admin:
         admin.execute(f"drop database {name} with (force)")

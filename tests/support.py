@@ -18,7 +18,8 @@ import psycopg
 from nacl.signing import SigningKey
 from psycopg.rows import dict_row
 
-from functions.gateway import Context, room_of
+from functions.gateway import Context
+from functions.rooms import room_of
 
 ROOM_STATE = (
     ("functions.core.config", "config"),

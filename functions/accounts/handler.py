@@ -16,6 +16,7 @@ from functions.accounts.models import (
     NewToken,
     Proof,
     Source,
+    SourceChanges,
     Sources,
     Tokens,
 )
@@ -35,6 +36,7 @@ from functions.core.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from functions.jobs import entry
 
 _COMMON = (MissingAuth, InvalidToken, Forbidden, Unavailable)
 _BODY = (*_COMMON, Malformed, Invalid, UnsupportedMediaType)
@@ -86,7 +88,7 @@ def register_source(request: Request, body: Annotated[NewSource, Body()]) -> Res
 
 @app.get(
     "/v1/sources",
-    summary="Your monitors and their keys",
+    summary="Your monitors, their keys and their health",
     tags=["sources"],
     security=_SECURITY,
     responses=http.documented(*_COMMON, Invalid, model=Sources),
@@ -98,6 +100,20 @@ def list_sources(
 ) -> Response[str]:
     """By name."""
     return http.answered(sources.page(_user(request), limit, cursor))
+
+
+@app.patch(
+    "/v1/sources/<source_id>",
+    summary="Say how often a monitor is to be heard of",
+    tags=["sources"],
+    security=_SECURITY,
+    responses=http.documented(*_BODY, NotFound, model=Source),
+)
+def change_source(
+    request: Request, source_id: SourceId, body: Annotated[SourceChanges, Body()]
+) -> Response[str]:
+    """What is absent stays."""
+    return http.answered(sources.change(_user(request), source_id, body))
 
 
 @app.post(
@@ -180,4 +196,4 @@ def delete_token(
     return http.empty()
 
 
-handler = http.entry(app)
+handler = entry(app, "accounts")

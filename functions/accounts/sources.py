@@ -4,7 +4,14 @@ import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from functions.accounts.models import Challenge, NewSource, Proof, Source, Sources
+from functions.accounts.models import (
+    Challenge,
+    NewSource,
+    Proof,
+    Source,
+    SourceChanges,
+    Sources,
+)
 from functions.core import db, ed25519, sql
 from functions.core.actor import User
 from functions.core.errors import ApiError, Invalid, NotFound
@@ -12,7 +19,29 @@ from functions.core.errors import ApiError, Invalid, NotFound
 CHALLENGE_LIFETIME = timedelta(minutes=10)  # a person copies a key from one machine to another
 STATEMENT = "vibeloom-source-v1\n{name}\n{public_key}\n{challenge}"  # what a proof signs, UTF-8
 
+# How a source's health is told.
+HEALTH = {
+    "tolerated": 24,  # h without a batch that are no gap, unless the owner says what is expected
+    "gap_days": 14,  # d: two weekends; what is read grows with this over what is expected
+    "most_gaps": 10,  # of one source
+    "lag_batches": 50,  # the newest of a day: enough for a median, and what happened since matters
+    "late_after": 3_600,  # s: a monitor sends within a minute; what is older was kept or imported
+}
+
 queries = sql.load(__file__)
+
+_FIELDS = (
+    "id",
+    "name",
+    "created_at",
+    "last_seen_at",
+    "last_event_at",
+    "expected_every_hours",
+    "silent",
+    "lag",
+    "gaps",
+    "keys",
+)
 
 
 class InvalidProof(ApiError):
@@ -55,6 +84,16 @@ def add_key(user: User, source_id: UUID, proof: Proof) -> tuple[Source, bool]:
     return _source(user, source_id), created
 
 
+def change(user: User, source_id: UUID, changes: SourceChanges) -> Source:
+    """The source after `changes`. Raises `NotFound`."""
+    user.require("sources:write")
+    asked = changes.model_dump(exclude_unset=True)
+    if asked:
+        with db.service("only the house writes sources") as connection:
+            queries.update_source(connection, owner_id=user.id, source_id=source_id, **asked)
+    return _source(user, source_id)
+
+
 def revoke_key(user: User, source_id: UUID, key_id: UUID) -> None:
     """Batches that this key signed are refused from now on. Raises `NotFound`."""
     user.require("sources:write")
@@ -70,7 +109,9 @@ def page(user: User, limit: int, after: str | None) -> Sources:
     """`limit` of the user's sources whose names come after `after`."""
     user.require("sources:read")
     with db.transaction(user) as connection:
-        rows = list(queries.list_sources(connection, after=after, source_id=None, limit=limit + 1))
+        rows = list(
+            queries.list_sources(connection, after=after, source_id=None, limit=limit + 1, **HEALTH)
+        )
     items = [_from_row(row) for row in rows[:limit]]
     return Sources(items=items, next=items[-1].name if len(rows) > limit else None)
 
@@ -108,20 +149,13 @@ def _add_key(user: User, name: str, proof: Proof, source_id: UUID | None) -> tup
 
 def _source(user: User, source_id: UUID) -> Source:
     with db.transaction(user) as connection:
-        rows = list(queries.list_sources(connection, after=None, source_id=source_id, limit=1))
+        rows = list(
+            queries.list_sources(connection, after=None, source_id=source_id, limit=1, **HEALTH)
+        )
     if not rows:
         raise NotFound("You have no such source.")
     return _from_row(rows[0])
 
 
 def _from_row(row: tuple[object, ...]) -> Source:
-    identity, name, created_at, last_seen_at, keys = row
-    return Source.model_validate(
-        {
-            "id": identity,
-            "name": name,
-            "created_at": created_at,
-            "last_seen_at": last_seen_at,
-            "keys": keys,
-        }
-    )
+    return Source.model_validate(dict(zip(_FIELDS, row, strict=True)))

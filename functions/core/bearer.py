@@ -18,6 +18,7 @@ from functions.core.actor import User
 from functions.core.config import JwtConfig, config
 from functions.core.errors import InvalidToken, MissingAuth, Unavailable
 from functions.core.observability import logger
+from functions.core.secret import Secret
 
 TOKEN_PREFIX = "vlm_"  # noqa: S105 (a prefix, not a secret)
 SUBSCRIBER_SCOPES = frozenset({"query:read"})
@@ -36,13 +37,7 @@ def authenticate(headers: Mapping[str, str]) -> User:
 
     Raises `MissingAuth`, `InvalidToken` or `Unavailable`.
     """
-    header = headers.get("authorization", "").strip()
-    if not header:
-        raise MissingAuth
-    scheme, _, token = header.partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN:
-        raise InvalidToken
+    token = bearer_token(headers)
     if _is_subscriber(token):
         return User(deployment_owner(), SUBSCRIBER_SCOPES)
     if token.startswith(TOKEN_PREFIX):
@@ -70,7 +65,31 @@ def deployment_owner() -> UUID:
 
 def _is_subscriber(token: str) -> bool:
     expected = config().subscriber_token
-    return expected is not None and hmac.compare_digest(token.encode(), expected.encode())
+    return expected is not None and same_token(token, expected)
+
+
+def same_token(token: str, expected: Secret) -> bool:
+    """Whether `token` is the configured one, found out in the same time either way."""
+    return hmac.compare_digest(token.encode(), expected.reveal().encode())
+
+
+def bearer_token(headers: Mapping[str, str]) -> str:
+    """The token in `headers` (names in lower case). Raises `MissingAuth`, `InvalidToken`."""
+    header = headers.get("authorization", "").strip()
+    if not header:
+        raise MissingAuth
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN:
+        raise InvalidToken
+    return token
+
+
+def require_token(headers: Mapping[str, str], expected: Secret | None) -> None:
+    """Raises `MissingAuth` or `InvalidToken` unless `headers` carry the configured token."""
+    token = bearer_token(headers)
+    if expected is None or not same_token(token, expected):
+        raise InvalidToken
 
 
 def _token_user(token: str) -> User:
@@ -118,7 +137,8 @@ def _ensure_profile(user: UUID, email: str | None) -> None:
 
 def _verification_key(token: str, settings: JwtConfig) -> Any:
     if settings.algorithm == "HS256":
-        return settings.secret
+        assert settings.secret is not None  # noqa: S101 (config.py made sure)
+        return settings.secret.reveal()
     assert settings.jwks_url is not None  # noqa: S101 (config.py made sure)
     return _key_set(settings.jwks_url).signing_key(token)
 

@@ -8,11 +8,12 @@ the variable and says what is accepted.
 import functools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from functions.core import ed25519
+from functions.core.secret import ADDRESS, Secret, Store
 
 Environment = Mapping[str, str]
 
@@ -20,7 +21,7 @@ Environment = Mapping[str, str]
 SOURCE_NAME = r"^[!-~]([ -~]{0,126}[!-~])?$"
 
 
-class ConfigError(Exception):
+class ConfigError(ValueError):
     """A setting is missing or cannot be used; the message names it."""
 
 
@@ -37,7 +38,7 @@ class JwtConfig:
     """How sign-in tokens are verified. One algorithm is trusted, never what a token asks for."""
 
     algorithm: str  # HS256, or ES256, RS256, EdDSA with a key set
-    secret: str | None
+    secret: Secret | None
     jwks_url: str | None
     audience: str
     issuer: str | None
@@ -47,15 +48,19 @@ class JwtConfig:
 class Config:
     """Everything that a deployment can set."""
 
-    database_url: str
+    database_url: Secret
     owner_email: str
     owner_id: UUID | None
     configured_keys: tuple[ConfiguredKey, ...]
-    subscriber_token: str | None
+    subscriber_token: Secret | None
+    job_token: Secret | None  # of whoever may run jobs over HTTP
+    metrics_token: Secret | None  # of whoever may read /metrics
+    metrics: str | None  # emf, prometheus or nothing
+    metrics_directory: str | None  # where the workers of a container keep their counters
     jwt: JwtConfig | None
     cors_origins: tuple[str, ...]
     log_level: str
-    threads: int
+    threads: int  # 0: the server's own default, which is more than one
     retention_months: int | None  # of raw events; None: for ever
 
 
@@ -91,8 +96,40 @@ def _configured_keys(env: Environment) -> tuple[ConfiguredKey, ...]:
 _KEY_SET_ALGORITHMS = ("ES256", "RS256", "EdDSA")
 
 
+def _number(env: Environment, name: str, default: int, most: int) -> int:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if not re.fullmatch("[0-9]{1,9}", text) or int(text) > most:
+        raise ConfigError(f"{name}: {text!r} is not a whole number up to {most}")
+    return int(text)
+
+
+MIN_SECRET = 32  # characters; RFC 7518 §3.2: an HMAC key is at least as long as the hash
+
+
+def _long_enough(name: str, value: str) -> None:
+    if len(value) < MIN_SECRET:
+        raise ConfigError(f"{name}: shorter than {MIN_SECRET} characters")
+
+
+def _printable(name: str, value: str) -> None:
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ConfigError(f"{name}: not printable ASCII without spaces")
+
+
+def _secret(env: Environment, name: str, *checks: Callable[[str, str], None]) -> Secret | None:
+    text = env.get(name, "")
+    if not text:
+        return None
+    if text.startswith("arn:") and not ADDRESS.fullmatch(text):
+        raise ConfigError(f"{name}: is an ARN, but of no secret and no parameter")
+    port = _number(env, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", 2_773, 65_535)
+    return Secret(name, text, checks, Store(port, env.get("AWS_SESSION_TOKEN", "")))
+
+
 def _jwt(env: Environment) -> JwtConfig | None:
-    secret = env.get("VIBELOOM_JWT_SECRET") or None
+    secret = _secret(env, "VIBELOOM_JWT_SECRET", _long_enough)
     jwks_url = env.get("VIBELOOM_JWKS_URL") or None
     if not (secret or jwks_url):
         if env.get("VIBELOOM_JWT_ALGORITHM"):
@@ -106,8 +143,6 @@ def _jwt(env: Environment) -> JwtConfig | None:
     if algorithm == "HS256":
         if not secret:
             raise ConfigError("VIBELOOM_JWT_ALGORITHM: HS256 needs VIBELOOM_JWT_SECRET")
-        if len(secret) < 32:  # RFC 7518 §3.2: a key at least as long as the hash
-            raise ConfigError("VIBELOOM_JWT_SECRET: shorter than 32 characters")
     elif algorithm not in _KEY_SET_ALGORITHMS:
         accepted = ", ".join(("HS256", *_KEY_SET_ALGORITHMS))
         raise ConfigError(f"VIBELOOM_JWT_ALGORITHM: {algorithm!r} is none of {accepted}")
@@ -122,20 +157,11 @@ def _jwt(env: Environment) -> JwtConfig | None:
     )
 
 
-def _subscriber_token(env: Environment) -> str | None:
-    token = env.get("VIBETEA_SUBSCRIBER_TOKEN") or None
-    if token is not None and not re.fullmatch(r"[!-~]+", token):
-        raise ConfigError("VIBETEA_SUBSCRIBER_TOKEN: not printable ASCII without spaces")
-    return token
-
-
-def _threads(env: Environment) -> int:
-    text = env.get("THREADS", "")
-    if not text:
-        return 0  # the server's own default, which is more than one
-    if not text.isdecimal():
-        raise ConfigError(f"THREADS: {text!r} is not a whole number")
-    return int(text)
+def _metrics(env: Environment) -> str | None:
+    """Lambda's logs become metrics; a container is asked for them, if it has a token."""
+    if env.get("AWS_LAMBDA_FUNCTION_NAME"):
+        return "emf"
+    return "prometheus" if env.get("VIBELOOM_METRICS_TOKEN") else None
 
 
 MAX_RETENTION = 1_200  # months; as profiles_retention_months_range says
@@ -166,8 +192,8 @@ def _log_level(env: Environment) -> str:
 
 def load(env: Environment) -> Config:
     """The configuration that `env` describes. Raises `ConfigError`."""
-    database_url = env.get("VIBELOOM_DATABASE_URL", "")
-    if not database_url:
+    database_url = _secret(env, "VIBELOOM_DATABASE_URL")
+    if database_url is None:
         raise ConfigError(
             "VIBELOOM_DATABASE_URL: not set; it is where the functions log in"
             " (`make serve` starts a database and sets it)"
@@ -178,11 +204,15 @@ def load(env: Environment) -> Config:
         owner_email=env.get("VIBELOOM_OWNER_EMAIL") or "owner@localhost",
         owner_id=_owner_id(env),
         configured_keys=_configured_keys(env),
-        subscriber_token=_subscriber_token(env),
+        subscriber_token=_secret(env, "VIBETEA_SUBSCRIBER_TOKEN", _printable),
+        job_token=_secret(env, "VIBELOOM_JOB_TOKEN", _printable, _long_enough),
+        metrics_token=_secret(env, "VIBELOOM_METRICS_TOKEN", _printable, _long_enough),
+        metrics=_metrics(env),
+        metrics_directory=env.get("PROMETHEUS_MULTIPROC_DIR") or None,
         jwt=_jwt(env),
         cors_origins=tuple(origin.strip() for origin in origins.split(",")),
         log_level=_log_level(env),
-        threads=_threads(env),
+        threads=_number(env, "THREADS", 0, 1_000),
         retention_months=_retention_months(env),
     )
 

@@ -20,7 +20,7 @@ from functions.core.config import config
 from functions.core.observability import logger
 
 # The newest migration that this code was written against; `/readyz` compares. A test holds it.
-SCHEMA_VERSION = "20261120140500"
+SCHEMA_VERSION = "20261121140000"
 
 CONNECT_TIMEOUT = 5  # s; a caller that waits longer is better served by a 503
 STATEMENT_TIMEOUT = "25s"  # below API Gateway's 30 s, so the cause is ours to report
@@ -40,12 +40,16 @@ def _connected() -> tuple[Connection, bool]:
     global _connection  # noqa: PLW0603 (the one piece of state a process keeps)
     if _connection is not None and not _connection.closed:
         return _connection, False
-    _connection = psycopg.connect(
-        config().database_url,
-        autocommit=True,
-        prepare_threshold=None,
-        connect_timeout=CONNECT_TIMEOUT,
-    )
+    try:
+        _connection = psycopg.connect(
+            config().database_url.reveal(),
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=CONNECT_TIMEOUT,
+        )
+    except psycopg.OperationalError:
+        config().database_url.forget()  # its password may be a new one
+        raise
     return _connection, True
 
 
@@ -72,12 +76,20 @@ def _begin(actor: Actor) -> Connection:
             disconnect()
             if fresh:
                 raise
+        except BaseException:
+            _roll_back(connection)
+            raise
         else:
             return connection
 
 
 def _become(connection: Connection, actor: Actor) -> None:
     connection.execute(_BEGIN_AS, (actor.role, actor.claims, STATEMENT_TIMEOUT))
+
+
+def _roll_back(connection: Connection) -> None:
+    with suppress(psycopg.Error):
+        connection.execute("rollback")
 
 
 @contextmanager
@@ -93,8 +105,7 @@ def transaction(actor: Actor) -> Iterator[Connection]:
             yield connection
             connection.execute("commit")
         except BaseException:
-            with suppress(psycopg.Error):
-                connection.execute("rollback")
+            _roll_back(connection)
             raise
 
 
@@ -107,7 +118,7 @@ def service(reason: str) -> Iterator[Connection]:
 
 
 def call(actor: Actor, statement: str, parameters: Mapping[str, Any]) -> list[TupleRow]:
-    """One statement as one transaction in one round trip; returns its rows.
+    """One statement as one transaction in two round trips; returns its rows.
 
     `statement` must be safe to send twice: it is tried again once when a connection that was
     kept from an earlier request turns out to be dead.
@@ -116,16 +127,24 @@ def call(actor: Actor, statement: str, parameters: Mapping[str, Any]) -> list[Tu
         while True:
             connection, fresh = _connected()
             try:
-                with connection.pipeline(), connection.transaction():
+                # The pipeline ends inside the transaction: psycopg flushes after its end, and an
+                # idle client's flush makes a pooler lend it a connection that nothing gives back.
+                with connection.pipeline():
+                    connection.execute("begin")
                     _become(connection, actor)
                     cursor = connection.execute(statement, parameters)
+                connection.execute("commit")
                 return cursor.fetchall()
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 if not connection.closed:
+                    _roll_back(connection)
                     raise
                 disconnect()
                 if fresh:
                     raise
+            except BaseException:
+                _roll_back(connection)
+                raise
 
 
 # What a statement may report, in the domain's words: SQLSTATE → error. VL… are our own.

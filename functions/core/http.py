@@ -26,6 +26,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from aws_lambda_powertools.event_handler.request import Request
 from pydantic import BaseModel
 
+from functions.core import metrics
 from functions.core.config import config
 from functions.core.errors import (
     ApiError,
@@ -149,7 +150,7 @@ def _first_problem(error: RequestValidationError) -> ApiError:
     return Invalid(f"{where}: {problem['msg']}.")
 
 
-def entry(resolver: App) -> Handler:
+def entry(resolver: App, room: str) -> Handler:
     """The `handler(event, context)` that Lambda and the gateway call."""
 
     @functools.wraps(resolver.resolve)
@@ -158,15 +159,19 @@ def entry(resolver: App) -> Handler:
         request_id = str(context.aws_request_id)
         logger.append_keys(request_id=request_id, error=None)
         answer: dict[str, Any] = resolver.resolve(event, context)
+        seconds = time.perf_counter() - started
         answer.setdefault("headers", {})[REQUEST_ID_HEADER] = request_id
         http = event.get("requestContext", {}).get("http", {})
+        method, status = str(http.get("method")), int(answer["statusCode"])
         logger.info(
             "request",
-            method=http.get("method"),
+            method=method,
             path=event.get("rawPath"),
-            status=answer["statusCode"],
-            duration_ms=round((time.perf_counter() - started) * 1_000, 1),
+            status=status,
+            duration_ms=round(seconds * 1_000, 1),
         )
+        metrics.answered(room, method, status, seconds, logger.get_current_keys().get("error"))
+        metrics.flush(room)
         return answer
 
     return handler

@@ -14,6 +14,7 @@ from functions.core.errors import (
 )
 from functions.ingest import batch, service, signing
 from functions.ingest.models import Accepted, operation
+from functions.jobs import entry
 
 app = http.app()
 
@@ -55,4 +56,4 @@ def ingest(request: Request) -> Response[str]:
 
 app.document_raw("/v1/ingest", operation())
 
-handler = http.entry(app)
+handler = entry(app, "ingest")

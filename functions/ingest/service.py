@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime
 
-from functions.core import db
+from functions.core import db, metrics
 from functions.core.actor import Monitor
 from functions.core.errors import KeyRevoked, Malformed, PayloadTooLarge
 from functions.ingest import batch, signing
@@ -29,6 +29,9 @@ def accept(source: str, signature: str, encoding: str, body: bytes, now: datetim
     except Malformed:
         batch.blame(parsed.text)
         raise
+    metrics.count(metrics.BATCHES)
+    metrics.count(metrics.EVENTS, inserted)
+    metrics.count(metrics.DUPLICATES, parsed.events - inserted)
     return Accepted(inserted=inserted, message=_message(parsed.events, inserted))
 
 

@@ -1,7 +1,7 @@
 """Events counted by time, project and language: roll-up and tail in one snapshot."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, get_args
 
 from functions.core import db, sql
@@ -31,35 +31,37 @@ def timeline(user: User, asked: TimelineAsked, now: datetime) -> Timeline:
     limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
     start, label = _timeline_position(asked.cursor, by, group)
     narrowed = period.filters(asked, "source", "project", "language", "kind")
-    with db.transaction(user) as connection:
-        span = period.parse(asked, service.zone_of(connection, asked), now)
-        period.refuse_long(span, by)
-        totals, *rows = queries.timeline(
-            connection,
-            zone=span.zone.key,
-            by=by,
-            grouping=group,
-            at=start,
-            label=label,
-            limit=limit + 1,
+    span = period.find(user, asked, now)
+    period.refuse_long(span, by)
+    totals, *rows = db.call(
+        user,
+        queries.timeline.sql,
+        {
+            "zone": span.zone,
+            "by": by,
+            "grouping": group,
+            "at": start,
+            "label": label,
+            "limit": limit + 1,
             **span.bounds,
             **narrowed,
-        )
+        },
+    )
 
-    def shown(moment: datetime) -> str:
+    def shown(moment: datetime, clock: datetime) -> str:
         if by == "hour":
-            return moment.astimezone(span.zone).isoformat()
-        return moment.astimezone(UTC).date().isoformat()
+            return period.in_zone(moment, clock).isoformat()
+        return clock.date().isoformat()
 
     page = rows[:limit]
     return Timeline(
         period=span.answer(),
         by=by,
         group=group,
-        totals=Counts(**_counts(totals[3:])),
+        totals=Counts(**_counts(totals[4:])),
         items=[
             TimelineRow.model_construct(
-                start=shown(row[1]), name=row[2] or None, **_counts(row[3:])
+                start=shown(row[1], row[3]), name=row[2] or None, **_counts(row[4:])
             )
             for row in page
         ],
@@ -86,21 +88,20 @@ def _breakdown(
     limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
     events, label = _breakdown_position(asked.cursor, grouping)
     narrowed = period.filters(asked, "source", "project", "language", "kind")
-    with db.transaction(user) as connection:
-        span = period.parse(asked, service.zone_of(connection, asked), now)
-        totals, *rows = queries.breakdown(
-            connection,
-            grouping=grouping,
-            events=events,
-            label=label,
-            limit=limit + 1,
+    span = period.find(user, asked, now)
+    totals, *rows = db.call(
+        user,
+        queries.breakdown.sql,
+        {
+            "zone": span.zone,
+            "grouping": grouping,
+            "events": events,
+            "label": label,
+            "limit": limit + 1,
             **span.bounds,
             **narrowed,
-        )
-
-    def day(moment: datetime) -> str:
-        return moment.astimezone(span.zone).date().isoformat()
-
+        },
+    )
     page = rows[:limit]
     return Breakdown(
         period=span.answer(),
@@ -109,8 +110,8 @@ def _breakdown(
             NamedCounts.model_construct(
                 name=row[1] or None,
                 **_counts(row[2:9]),
-                first_day=day(row[9]),
-                last_day=day(row[10]),
+                first_day=row[9].isoformat(),
+                last_day=row[10].isoformat(),
             )
             for row in page
         ],

@@ -82,6 +82,7 @@ select
     0 as part,
     null as start,
     '' as label,
+    null as clock,
     coalesce(sum(c.events), 0)::bigint as events,
     coalesce(sum(c.errors), 0)::bigint as errors,
     coalesce(sum(c.tokens_input), 0)::bigint as tokens_input,
@@ -95,6 +96,8 @@ select
     1 as part,
     p.start,
     p.named,
+    -- What clocks there show; a day's date is that of UTC already.
+    p.start at time zone case :by::text when 'hour' then :zone::text else 'UTC' end as clock,
     p.events,
     p.errors,
     p.tokens_input,
@@ -105,7 +108,7 @@ select
 from page as p
 order by part, start, label;
 
--- name: breakdown(grouping, since, until, source, project, language, kind, events, label, limit)
+-- name: breakdown(zone, grouping, since, until, source, project, language, kind, events, label, limit)
 -- Totals (part 0) and a page (part 1) of projects or languages, most events first; rides (owner, hour).
 with cells as (
     select
@@ -163,8 +166,8 @@ select
     coalesce(sum(c.tokens_cache_read), 0)::bigint as tokens_cache_read,
     coalesce(sum(c.tokens_cache_write), 0)::bigint as tokens_cache_write,
     coalesce(sum(c.cost_usd), 0)::double precision as cost_usd,
-    min(c.first_at) as first_at,
-    max(c.last_at) as last_at
+    null as first_day,
+    null as last_day
 from cells as c
 union all
 select
@@ -177,8 +180,8 @@ select
     p.tokens_cache_read,
     p.tokens_cache_write,
     p.cost_usd::double precision,
-    p.first_at,
-    p.last_at
+    (p.first_at at time zone :zone::text)::date as first_day,
+    (p.last_at at time zone :zone::text)::date as last_day
 from page as p
 order by part asc, events desc, label asc;
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from functions.core import db, sql
 from functions.core.actor import User
-from functions.query import period, service
+from functions.query import period
 from functions.query.errors_models import (
     ClassErrors,
     DayErrors,
@@ -40,13 +40,11 @@ def errors(user: User, asked: Asked, now: datetime) -> Errors:
     """
     user.require("query:read")
     narrowed = period.filters(asked, "source", "project")
-    with db.transaction(user) as connection:
-        span = period.parse(asked, service.zone_of(connection, asked), now)
+    span = period.find(user, asked, now)
     bounds = span.bounds
     refresh_days(user.id, span.first_day, span.last_day)
     refresh_days(user.id, FIRST_DAY, LAST_DAY)
-    with db.transaction(user) as connection:
-        rows = list(queries.errors(connection, zone=span.zone.key, **bounds, **narrowed))
+    rows = db.call(user, queries.errors.sql, {"zone": span.zone, **bounds, **narrowed})
     parts: dict[str, list[dict[str, Any]]] = {}
     for part, name, *figures in rows:
         found = dict(zip(FIGURES, figures, strict=True))

@@ -57,20 +57,19 @@ def _read(user: User, asked: EventsAsked, limit: int, now: datetime) -> Lines:
     service.one_of("order", asked.order, ("asc", "desc"))
     narrowed = period.filters(asked, "source", "project", "language", "kind")
     position = _position(asked.cursor, asked.order)
-    with db.transaction(user) as connection:
-        span = period.parse(asked, service.zone_of(connection, asked), now)
-        parameters = {
-            "since": span.since,
-            "until": span.until,
-            "ascending": asked.order == "asc",
-            **narrowed,
-        }
-        lines, position, more = _collect(connection, parameters, position, limit)
+    span = period.find(user, asked, now)
+    parameters = {
+        "since": span.since,
+        "until": span.until,
+        "ascending": asked.order == "asc",
+        **narrowed,
+    }
+    lines, position, more = _collect(user, parameters, position, limit)
     return Lines(lines, _cursor(asked.order, position) if more else None)
 
 
 def _collect(
-    connection: db.Connection, parameters: Mapping[str, Any], position: Position, limit: int
+    user: User, parameters: Mapping[str, Any], position: Position, limit: int
 ) -> tuple[list[str], Position, bool]:
     """Up to `limit` lines after `position` that fit, where they end, and whether there are more.
 
@@ -80,7 +79,8 @@ def _collect(
     room = MAX_BYTES
     while True:
         take = min(READ, limit - len(lines))
-        rows = list(queries.events(connection, **parameters, **position, limit=take + 1, room=room))
+        asked = {**parameters, **position, "limit": take + 1, "room": room}
+        rows = db.call(user, queries.events.sql, asked)
         found = rows[0][4] if rows else 0
         taken = 0
         for line, at, id_, source_id, _ in rows[:take]:

@@ -73,4 +73,4 @@ def query(
     return http.cached(request, answer, tag_of=f"{days} {counted}")
 
 
-handler = http.entry(app)
+handler = http.entry(app, "query")

@@ -1,14 +1,17 @@
 """Which stretch of time is asked about, in whose zone: one parser for every question.
 
 `from` and `to` are days of the zone (both are included) or RFC 3339 instants (`to` is not
-included); `days` are that many days of the zone, the last of them today.
+included); `days` are that many days of the zone, the last of them today. The words are read here.
+Where days begin, and on which of them an instant lies, Postgres says, because it also cuts what is
+counted into days, and Python's rules of the zones may be those of another year.
 """
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta, timezone
 
+from functions.core import db, sql
+from functions.core.actor import User
 from functions.core.errors import ApiError
 from functions.query.models import Asked, PeriodAnswer
 
@@ -25,12 +28,19 @@ INSTANT = re.compile(
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
-# Not what a system's folder of zones holds besides them, which the database does not know.
+# Not what a system's folder of zones holds besides them, which some servers list as well.
 ZONE = re.compile(r"(?!posix|right/|localtime|Factory)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
+MAX_ZONE = 64  # characters
 ACCEPTED = (
     "a day (2026-11-20, of the zone `tz`) or an RFC 3339 instant (2026-11-20T09:45:00Z; write the"
     " + of an offset as %2B)"
 )
+
+queries = sql.load(__file__, "period.sql")
+
+# Names that Postgres has listed to this process: it reads the list from files, 10 ms that are spent
+# once a name. Only zones that exist get in, so there are never more than a few hundred.
+_known = {"UTC"}
 
 
 class InvalidRange(ApiError):
@@ -55,27 +65,12 @@ class InvalidFilter(ApiError):
 
 
 @dataclass(frozen=True)
-class Period:
-    """From `since` up to, not including, `until`; its days are days of `zone`."""
+class Stretch:
+    """From `since` up to, not including, `until`; each has the offset of `zone` at that instant."""
 
     since: datetime
     until: datetime
-    zone: ZoneInfo
-
-    @property
-    def first_day(self) -> date:
-        """The day of the zone on which it begins."""
-        return self.since.astimezone(self.zone).date()
-
-    @property
-    def last_day(self) -> date:
-        """The day of the zone on which it ends."""
-        return (self.until - timedelta(microseconds=1)).astimezone(self.zone).date()
-
-    @property
-    def days(self) -> int:
-        """Days of the zone that it touches."""
-        return (self.last_day - self.first_day).days + 1
+    zone: str
 
     @property
     def bounds(self) -> dict[str, datetime]:
@@ -91,69 +86,103 @@ class Period:
                 )
         return {"since": self.since, "until": self.until}
 
-    def previous(self) -> "Period":
-        """As many whole days before it, or else as much time, up to its beginning."""
-        if self == of_days(self.first_day, self.last_day, self.zone):
-            last = self.first_day - timedelta(days=1)
-            return of_days(last - timedelta(days=self.days - 1), last, self.zone)
-        return Period(self.since - (self.until - self.since), self.since, self.zone)
-
     def answer(self) -> PeriodAnswer:
         """How an answer names it."""
         return PeriodAnswer.model_validate(
             {
-                "from": self.since.astimezone(self.zone).isoformat(),
-                "to": self.until.astimezone(self.zone).isoformat(),
-                "timezone": self.zone.key,
+                "from": self.since.isoformat(),
+                "to": self.until.isoformat(),
+                "timezone": self.zone,
             }
         )
 
 
-def of_days(first: date, last: date, zone: ZoneInfo) -> Period:
-    """The days `first` to `last`, both included, however long a clock change makes them."""
-    return Period(day_start(first, zone), day_start(last + timedelta(days=1), zone), zone)
+@dataclass(frozen=True)
+class Period(Stretch):
+    """What a question is about."""
+
+    today: date  # of the zone, as are the others
+    first_day: date  # on which it begins
+    last_day: date  # on which it ends
+    is_of_own_days: bool  # whole days of the profile's zone, by which daily figures are kept
+    previous: Stretch  # as many whole days before it, or else as much time, up to its beginning
+
+    @property
+    def days(self) -> int:
+        """Days of the zone that it touches."""
+        return (self.last_day - self.first_day).days + 1
 
 
-def day_start(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of `day` in `zone`, in UTC; where midnight is skipped, what follows it."""
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+@dataclass(frozen=True)
+class Words:
+    """`from`, `to` and `days` as they were written: each end a day, an instant, or the default."""
+
+    since_day: date | None = None
+    since_at: datetime | None = None
+    until_day: date | None = None
+    until_at: datetime | None = None
+    days: int = DEFAULT_DAYS  # before the end, where there is no beginning
 
 
-def zone_named(name: str) -> ZoneInfo:
-    """The IANA zone `name`. Raises `InvalidTimezone`."""
-    try:
-        if ZONE.fullmatch(name) and len(name) <= 64:
-            return ZoneInfo(name)
-    except (OSError, ValueError, KeyError):  # a folder of zones, a file that is none, unknown
-        pass
-    raise InvalidTimezone
-
-
-def parse(asked: Asked, zone_name: str, now: datetime) -> Period:
-    """The period that `asked` means at `now`; `zone_name` counts where it names no zone.
+def find(user: User, asked: Asked, now: datetime) -> Period:
+    """The period that `asked` means at `now`, in the zone of `user` if it names none.
 
     Raises `InvalidRange`, `InvalidTimezone`.
     """
-    zone = zone_named(asked.tz if asked.tz is not None else zone_name)
-    today = now.astimezone(zone).date()
+    if asked.tz is not None and not (ZONE.fullmatch(asked.tz) and len(asked.tz) <= MAX_ZONE):
+        raise InvalidTimezone
+    words = read(asked)
+    rows = db.call(
+        user,
+        queries.find_period.sql,
+        {"tz": asked.tz, "known": asked.tz in _known, "now": now, **vars(words)},
+    )
+    if not rows:
+        raise InvalidTimezone
+    if asked.tz is not None:
+        _known.add(asked.tz)
+    [(zone, today, first_day, last_day, is_of_own_days, *moments)] = rows
+    since, until, before = (
+        in_zone(moment, clock) for moment, clock in zip(moments[::2], moments[1::2], strict=True)
+    )
+    if since >= until:
+        raise InvalidRange("from must be before to; a day as to is included.")
+    return Period(
+        since,
+        until,
+        zone,
+        today=today,
+        first_day=first_day,
+        last_day=last_day,
+        is_of_own_days=is_of_own_days,
+        previous=Stretch(before, since, zone),
+    )
+
+
+def in_zone(moment: datetime, clock: datetime) -> datetime:
+    """`moment` with the offset of the place where clocks show `clock`, a naive time, then."""
+    offset = clock - moment.astimezone(UTC).replace(tzinfo=None)
+    return clock.replace(tzinfo=timezone(offset))
+
+
+def day_starts(user: User, span: Period) -> list[int]:
+    """Where the days that `span` touches begin, and the last of them ends; s, Unix time."""
+    asked = {"zone": span.zone, "first": span.first_day, "last": span.last_day}
+    return [starts for (starts,) in db.call(user, queries.day_starts.sql, asked)]
+
+
+def read(asked: Asked) -> Words:
+    """The words of `asked`. Raises `InvalidRange` for what cannot be read."""
     if asked.days is not None:
         if asked.since is not None or asked.until is not None:
             raise InvalidRange("Either days, or from and to.")
-        return of_days(today - timedelta(days=_number(asked.days) - 1), today, zone)
-    until = day_start(today + timedelta(days=1), zone)
-    if asked.until is not None:
-        until = _end("to", asked.until, zone)
-    if asked.since is not None:
-        since = _start("from", asked.since, zone)
-    else:
-        last = (until - timedelta(microseconds=1)).astimezone(zone).date()
-        since = day_start(last - timedelta(days=DEFAULT_DAYS - 1), zone)
-    if since >= until:
-        raise InvalidRange("from must be before to; a day as to is included.")
-    return Period(since, until, zone)
+        return Words(days=_number(asked.days))
+    until_day, until_at = _end("to", asked.until)
+    since_day, since_at = _end("from", asked.since)
+    return Words(since_day, since_at, until_day, until_at)
 
 
-def refuse_long(period: Period, grain: str) -> None:
+def refuse_long(period: Stretch, grain: str) -> None:
     """Raises `InvalidRange` for more hours than anybody can look at."""
     if grain == "hour" and period.until - period.since > MAX_HOURLY:
         raise InvalidRange("By hour, at most 5 years are accepted; by day or week, any range is.")
@@ -189,19 +218,10 @@ def _number(text: str) -> int:
     raise InvalidRange(f"days is a whole number from 1 to {MAX_DAYS}.")
 
 
-def _start(name: str, text: str, zone: ZoneInfo) -> datetime:
-    moment = _moment(name, text)
-    return moment if isinstance(moment, datetime) else day_start(moment, zone)
-
-
-def _end(name: str, text: str, zone: ZoneInfo) -> datetime:
-    moment = _moment(name, text)
-    if isinstance(moment, datetime):
-        return moment
-    return day_start(moment + timedelta(days=1), zone)
-
-
-def _moment(name: str, text: str) -> datetime | date:
+def _end(name: str, text: str | None) -> tuple[date | None, datetime | None]:
+    """`text` as a day or as an instant."""
+    if text is None:
+        return None, None
     moment: datetime | date
     try:
         if DAY.fullmatch(text):
@@ -214,4 +234,4 @@ def _moment(name: str, text: str) -> datetime | date:
         raise InvalidRange(f"{name} must be {ACCEPTED}.") from None
     if not FIRST_YEAR < moment.year < LAST_YEAR:
         raise InvalidRange(f"{name} must be in the years {FIRST_YEAR + 1} to {LAST_YEAR - 1}.")
-    return moment.astimezone(UTC) if isinstance(moment, datetime) else moment
+    return (None, moment.astimezone(UTC)) if isinstance(moment, datetime) else (moment, None)

@@ -1,7 +1,3 @@
--- name: own_timezone()$
--- The zone of somebody's days; row-level security leaves one row.
-select p.timezone from public.profiles as p;
-
 -- name: hourly_counts(since, whole, until, source)
 -- The heatmap: roll-up and tail by (owner, hour); of the quarter that began before `since`, its events.
 with cells as (

@@ -6,7 +6,7 @@ from typing import Any
 
 from functions.core import db, sql
 from functions.core.actor import User
-from functions.query.models import Asked, HourlyAggregate, QueryAnswer, QueryMeta
+from functions.query.models import HourlyAggregate, QueryAnswer, QueryMeta
 from functions.query.period import QUARTER, InvalidFilter
 
 CLOCKS_AHEAD = timedelta(days=2)  # ingest takes a day, a batch may have waited: none is left out
@@ -38,14 +38,6 @@ def hourly_counts(user: User, days: int, source: str | None, now: datetime) -> Q
         fetchedAt=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     )
     return QueryAnswer(aggregates=aggregates, meta=meta)
-
-
-def zone_of(connection: db.Connection, asked: Asked) -> str:
-    """The zone in which `asked` is meant: its own, or else the caller's."""
-    if asked.tz is not None:
-        return asked.tz
-    found: str | None = queries.own_timezone(connection)
-    return found or "UTC"
 
 
 def one_of(name: str, value: str, accepted: Sequence[Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import get_args
 from functions.core import db, sql
 from functions.core.actor import User
 from functions.query import paging, period, service
-from functions.query.time import own_period, pending_days
+from functions.query.time import pending_days
 from functions.query.time_models import Lane, Session, Sessions, SessionsAsked
 from functions.rollup import refresh_days
 
@@ -28,7 +28,7 @@ def page(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
     at, position = None, None
     if asked.cursor is not None:
         at, position = paging.decode(asked.cursor, "sessions", _position)
-    span, _ = own_period(user, asked, now)
+    span = period.find(user, asked, now)
     refresh_days(user.id, span.first_day, span.last_day)
     rows = db.call(
         user,

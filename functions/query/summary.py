@@ -6,7 +6,7 @@ from typing import Any
 
 from functions.core import db, sql
 from functions.core.actor import User
-from functions.query import period, scoring, service
+from functions.query import period, scoring
 from functions.query.models import Asked
 from functions.query.models_summary import BestHour, Streaks, Summary, Totals, Trend
 from functions.query.period import Period
@@ -33,27 +33,17 @@ def summary(user: User, asked: Asked, now: datetime) -> Summary:
     """Totals, trend, streaks, best hour and score of a period."""
     user.require("query:read")
     narrowed = period.filters(asked, "source", "project", "language", "kind")
-    with db.transaction(user) as connection:
-        span = period.parse(asked, service.zone_of(connection, asked), now)
-        previous = span.previous()
-        today = now.astimezone(span.zone).date()
-        rows = list(
-            queries.summary(
-                connection,
-                zone=span.zone.key,
-                before=previous.bounds["since"],
-                **span.bounds,
-                **narrowed,
-            )
-        )
-        active = queries.active_days(
-            connection,
-            zone=span.zone.key,
-            first=today - timedelta(days=STREAK_DAYS - 1),
-            last=today,
-            **narrowed,
-        )
-        streaks = count_streaks((day for (day,) in active), today)
+    span = period.find(user, asked, now)
+    today = span.today
+    before_it = {"before": span.previous.bounds["since"]}
+    rows = db.call(
+        user,
+        queries.summary.sql,
+        {"zone": span.zone, **before_it, **span.bounds, **narrowed},
+    )
+    lately = {"first": today - timedelta(days=STREAK_DAYS - 1), "last": today}
+    active = db.call(user, queries.active_days.sql, {"zone": span.zone, **lately, **narrowed})
+    streaks = count_streaks((day for (day,) in active), today)
     figures: Figures = scoring.NOT_FILTERED, scoring.NOT_FILTERED
     if not any(narrowed.values()):
         figures = _daily_figures(user, span, today)
@@ -61,7 +51,7 @@ def summary(user: User, asked: Asked, now: datetime) -> Summary:
     elapsed = (min(span.last_day, today) - span.first_day).days + 1
     return Summary(
         period=span.answer(),
-        previous_period=previous.answer(),
+        previous_period=span.previous.answer(),
         totals=totals,
         previous=before,
         trend=_trend(totals, before),
@@ -93,7 +83,7 @@ def _daily_figures(user: User, span: Period, today: date) -> Figures:
             connection,
             first=first - timedelta(days=1),
             last=last + timedelta(days=1),
-            zone=span.zone.key,
+            zone=span.zone,
         )
     if waiting > MAX_WAITING:
         return scoring.NOT_COMPUTED, scoring.NOT_COMPUTED

@@ -66,13 +66,21 @@ with oldest as (
 days as (
     select
         d.day::date as day,
-        d.day at time zone :zone::text as since,
-        (d.day + interval '1 day') at time zone :zone::text as until
+        public.day_start(d.day::date, :zone::text) as since,
+        public.day_start(d.day::date + 1, :zone::text) as until
     from oldest as o
     cross join
         lateral generate_series(
             greatest(:first::date, o.day)::timestamp, :last::date::timestamp, interval '1 day'
         ) as d (day)
+),
+
+-- Computed once a day, so that the index is probed for a range and not for all that is before its end.
+probes as materialized (
+    select
+        d.*,
+        date_trunc('hour', d.since, 'UTC') as hour
+    from days as d
 ),
 
 filtered as (
@@ -102,17 +110,17 @@ tail as (
         and (:kind::text is null or e.kind = :kind::text)
 )
 
-select d.day
-from days as d
+select p.day
+from probes as p
 where
     exists (
         select
         from public.event_hourly as h
         where
-            h.hour >= date_trunc('hour', d.since, 'UTC')
-            and h.hour < d.until
-            and h.hour + h.quarter * interval '15 minutes' >= d.since
-            and h.hour + h.quarter * interval '15 minutes' < d.until
+            h.hour >= p.hour
+            and h.hour < p.until
+            and h.hour + h.quarter * interval '15 minutes' >= p.since
+            and h.hour + h.quarter * interval '15 minutes' < p.until
             and h.events > 0
             and (:source::text is null or h.source_id = (select f.id from filtered as f))
             and (:project::text is null or h.project = :project::text)

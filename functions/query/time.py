@@ -8,7 +8,6 @@ from typing import get_args
 from functions.core import db, sql
 from functions.core.actor import User
 from functions.query import period, service
-from functions.query.models import Asked
 from functions.query.period import InvalidRange, Period
 from functions.query.time_models import By, Lanes, NamedLanes, TimeAnswer, TimeAsked
 from functions.rollup import lane_totals, refresh_days
@@ -29,9 +28,9 @@ def time_by_lane(user: User, asked: TimeAsked, now: datetime) -> TimeAnswer:
     user.require("query:read")
     by: By = service.one_of("by", asked.by, get_args(By))
     narrowed = period.filters(asked, "project", "language")
-    span, own = own_period(user, asked, now)
+    span = period.find(user, asked, now)
     pending = 0
-    if span.zone.key == own and span == period.of_days(span.first_day, span.last_day, span.zone):
+    if span.is_of_own_days:
         grouped, pending = _stored(user, span, by, narrowed)
     else:
         grouped = _computed(user, span, by, narrowed)
@@ -43,13 +42,6 @@ def time_by_lane(user: User, asked: TimeAsked, now: datetime) -> TimeAnswer:
     return TimeAnswer(
         period=span.answer(), by=by, totals=Lanes(**totals), items=items, pending_days=pending
     )
-
-
-def own_period(user: User, asked: Asked, now: datetime) -> tuple[Period, str]:
-    """The period that is asked for, and the zone of the user's own days."""
-    with db.transaction(user) as connection:
-        own: str = service.queries.own_timezone(connection) or "UTC"
-    return period.parse(asked, own, now), own
 
 
 def pending_days(user: User, span: Period) -> int:
@@ -76,11 +68,8 @@ def _computed(user: User, span: Period, by: By, narrowed: dict[str, str | None])
             " instants that are not its midnights; without tz, and by days, any range is."
         )
     days = [span.first_day + timedelta(days=count) for count in range(span.days)]
-    midnights = [
-        int(period.day_start(day, span.zone).timestamp())
-        for day in (*days, span.last_day + timedelta(days=1))
-    ]
-    totals = lane_totals(user, span.since, span.until, list(pairwise(midnights)))
+    starts = period.day_starts(user, span)
+    totals = lane_totals(user, span.since, span.until, list(pairwise(starts)))
     grouped: Grouped = {}
     for day, spent in zip(days, totals, strict=True):
         for (lane, project, language, category), seconds in spent.items():

@@ -4,12 +4,12 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from functions.core import db, sql
 from functions.core.actor import User
-from functions.query import paging, period, service
+from functions.query import paging, period
 from functions.query.models_counts import (
     Budget,
     Projection,
@@ -53,21 +53,19 @@ def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
         name: period.text_filter(name, getattr(asked, name)) for name in ("provider", "model")
     }
     after = _position(asked.cursor)
-    with db.transaction(user) as connection:
-        span = period.parse(asked, service.zone_of(connection, asked), now)
-        today = now.astimezone(span.zone).date()
-        recent = period.day_start(today - timedelta(days=LOOK_BACK), span.zone)
-        rows = list(
-            queries.tokens(
-                connection,
-                zone=span.zone.key,
-                recent=recent,
-                limit=limit + 1,
-                after=after,
-                **span.bounds,
-                **narrowed,
-            )
-        )
+    span = period.find(user, asked, now)
+    rows = db.call(
+        user,
+        queries.tokens.sql,
+        {
+            "zone": span.zone,
+            "recent": _midnight(span.today - timedelta(days=LOOK_BACK)),
+            "limit": limit + 1,
+            "after": after,
+            **span.bounds,
+            **narrowed,
+        },
+    )
     totals = rows[0]
     items = [row for row in rows if row[0] == 1]
     spent = {row[1]: Spent(row[5], row[10], row[11]) for row in rows if row[0] == 2}
@@ -76,7 +74,7 @@ def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
     return TokenCosts(
         period=span.answer(),
         totals=TokenTotals(**_measures(totals)),
-        projection=project(spent, today, budget),
+        projection=project(spent, span.today, budget),
         items=[
             TokenRow.model_construct(
                 day=row[1].isoformat(),
@@ -132,6 +130,11 @@ def _crossing(spent: Mapping[date, Spent], today: date, daily: float, budget: fl
             return Budget(budget_usd=budget, state="will_cross", day=day.isoformat())
         day += timedelta(days=1)
     return Budget(budget_usd=budget, state="within", day=None)
+
+
+def _midnight(day: date) -> datetime:
+    """Of UTC: the look back is days longer than a month, so the zone's own is not needed."""
+    return datetime.combine(day, time(), UTC)
 
 
 def _exact(usd: float) -> float:

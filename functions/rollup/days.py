@@ -6,6 +6,7 @@ that dies leaves it dirty, and two runs at once write the same. What happens on 
 the lanes of the day before and after it (`lanes.REACH`), so these are written with it.
 """
 
+import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -17,7 +18,7 @@ from functions.core import db, sql
 from functions.core.actor import User
 from functions.core.db import Connection
 from functions.rollup import lanes
-from functions.rollup.service import count_batches, settle
+from functions.rollup.service import LONGEST, count_batches, settle
 
 AT_ONCE = 14  # days of one transaction
 MAX_DAYS = 400  # days of one call: a year and its edges; the hourly job goes on
@@ -63,13 +64,21 @@ def refresh_days(owner: UUID, first: date, last: date) -> None:
 
 
 def refresh_dirty_days() -> int:
-    """Brings everybody's dirty days up to date, the longest waiting first; returns of how many."""
+    """Brings everybody's dirty days up to date, the longest waiting first; returns of how many.
+
+    Owners whose turn has not come after `LONGEST` are left to the next run.
+    """
+    stop = time.monotonic() + LONGEST
     count_batches()
     with db.service("whose days are dirty is the house's to know") as connection:
         waiting = list(queries.dirty_owners(connection, most=MAX_OWNERS))
+    done = 0
     for owner, first, last in waiting:
+        if time.monotonic() > stop:
+            break
         refresh_days(owner, first, last)
-    return len(waiting)
+        done += 1
+    return done
 
 
 def lane_totals(

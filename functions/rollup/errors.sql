@@ -7,8 +7,8 @@ select pg_advisory_xact_lock(hashtextextended('vibeloom.errors.' || :owner::text
 -- From the first moment of the first day to that after the last day, in the owner's zone; never
 -- before the moment up to which raw events are purged.
 select
-    greatest((:first::date)::timestamp at time zone p.timezone, p.purged_before) as since,
-    (:last::date + 1)::timestamp at time zone p.timezone as until
+    greatest(public.day_start(:first::date, p.timezone), p.purged_before) as since,
+    public.day_start(:last::date + 1, p.timezone) as until
 from public.profiles as p
 where p.id = :owner::uuid;
 

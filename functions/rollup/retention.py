@@ -4,15 +4,15 @@ Everything that decides what may go is in the Postgres function `purge_events`; 
 around it. Killed at any moment it leaves whole steps behind, and the next run goes on.
 """
 
+import time
 from datetime import datetime
 from uuid import UUID
 
 from functions.core import db, sql
 from functions.core.config import config
-from functions.rollup.service import count_batches
+from functions.rollup.service import LONGEST, count_batches
 
 STEP = 10_000  # events a transaction: a fraction of a second, and nobody counts meanwhile
-MAX_STEPS = 200  # transactions of a run, over all owners: the rest is tomorrow's
 
 queries = sql.load(__file__, "retention.sql")
 
@@ -20,19 +20,19 @@ queries = sql.load(__file__, "retention.sql")
 def purge_expired(now: datetime) -> int:
     """Purges what is older than the deployment's or its owner's limit at `now`; returns how many.
 
-    Days whose daily figures wait to be computed are left for the next run.
+    Days whose daily figures wait to be computed are left for the next run, and so is what is not
+    done after `LONGEST`.
     """
     months = config().retention_months
     with db.service("retention is the house's duty to everybody") as connection:
         owners = [owner for (owner,) in queries.list_retained(connection, months=months)]
     purged = 0
-    steps = MAX_STEPS
+    stop = time.monotonic() + LONGEST
     for owner in owners:
-        if steps == 0:
+        if time.monotonic() > stop:
             break
         count_batches(owner)
-        while steps > 0:
-            steps -= 1
+        while time.monotonic() <= stop:
             gone = _purge_step(owner, months, now)
             purged += gone
             if gone < STEP:

@@ -69,37 +69,17 @@ where d.owner_id = :owner::uuid and d.day = c.day
 returning d.day;
 
 -- name: days(owner, days)
--- Bounds of days in the owner's zone and the timeout, without the days that a purge has reached. Where
--- clocks go back at midnight there are two of them: the day begins with the first.
-with midnights as (
+-- Bounds of days in the owner's zone and the timeout, without the days that a purge has reached.
+with bounds as (
     select
         k.day,
-        p.timezone,
         p.purged_before,
         p.idle_timeout_minutes * 60 as timeout,
-        k.day::timestamp at time zone p.timezone as starts,
-        (k.day + 1)::timestamp at time zone p.timezone as ends
+        public.day_start(k.day, p.timezone) as starts,
+        public.day_start(k.day + 1, p.timezone) as ends
     from public.profiles as p
     cross join unnest(:days::date []) as k (day)
     where p.id = :owner::uuid
-),
-
-bounds as (
-    select
-        m.day,
-        m.timeout,
-        m.purged_before,
-        case
-            when ((m.starts - interval '1 hour') at time zone m.timezone)::date = m.day
-                then m.starts - interval '1 hour'
-            else m.starts
-        end as starts,
-        case
-            when ((m.ends - interval '1 hour') at time zone m.timezone)::date > m.day
-                then m.ends - interval '1 hour'
-            else m.ends
-        end as ends
-    from midnights as m
 )
 
 select

@@ -110,7 +110,7 @@ def test_it_refuses_threads(stack: Stack, threads: dict[str, str]) -> None:
 
 
 def test_the_framework_s_own_command_serves_too(stack: Stack) -> None:
-    """What a container runs: `functions-framework` with its target, THREADS=1."""
+    """The framework's own command serves the same target, THREADS=1."""
 
     def arguments(port: int) -> list[str]:
         return [

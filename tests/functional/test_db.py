@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from functions.core import db, errors
 from functions.core.actor import Monitor, User
@@ -34,6 +35,25 @@ def test_an_exception_rolls_back(database: Database) -> None:
         connection.execute("insert into profiles (email) values ('x')")
         raise RuntimeError
     assert database.value("select count(*) from profiles") == 0
+
+
+class Nobody(Monitor):
+    """An actor whose role the functions may not have."""
+
+    role = "postgres"
+
+
+def test_a_refused_role_leaves_no_transaction(database: Database) -> None:
+    """Behind a pooler an open one would keep a connection from everybody else."""
+    for use in (
+        lambda: db.call(Nobody(), "select 1", {}),
+        lambda: db.transaction(Nobody()).__enter__(),
+    ):
+        with pytest.raises(errors.InternalError):
+            use()
+        assert db._connection is not None
+        assert db._connection.info.transaction_status is TransactionStatus.IDLE
+        assert _in_one_call() == [(1,)]
 
 
 def test_a_transaction_inside_a_transaction_is_a_bug(database: Database) -> None:

@@ -190,10 +190,21 @@ def test_a_streak_crosses_the_tail(api: Api, laptop: Registered, database: Datab
     assert ask(database)["streaks"] == {"current": 4, "longest": 4}
 
 
+def test_a_repeated_midnight_begins_one_day(
+    api: Api, laptop: Registered, database: Database
+) -> None:
+    """Where clocks go back to midnight, the hour that comes first is the new day's as well."""
+    first_pass = datetime(2025, 11, 2, 4, 30, tzinfo=UTC)  # 00:30 in Havana, and so an hour later
+    send(api, laptop, [first_pass, datetime(2025, 11, 3, 12, tzinfo=UTC)])
+    for _ in range(2):  # of the tail, then counted
+        assert ask(database, tz="America/Havana")["streaks"] == {"current": 0, "longest": 2}
+        database.rows("select count_batches()")
+
+
 def test_no_partition_is_read_for_counted_days(
     api: Api, laptop: Registered, database: Database
 ) -> None:
-    """Streaks probe the roll-up's primary key; of the tail only the months of its batches."""
+    """Streaks probe a day's range of the roll-up's key; of the tail only its batches' months."""
     from tests.support import as_role
 
     send(api, laptop, [at(18), at(19)])
@@ -203,7 +214,8 @@ def test_no_partition_is_read_for_counted_days(
     parameters: dict[str, Any] = dict.fromkeys(("source", "project", "language", "kind"))
     parameters |= {"zone": "UTC", "first": date(2026, 1, 1), "last": date(2026, 11, 20)}
     with as_role(database, "authenticated", str(owner)) as connection:
-        connection.execute("set local enable_seqscan = off")
+        for other in ("seqscan", "bitmapscan", "material"):
+            connection.execute(f"set local enable_{other} = off")
         plan = [
             line
             for (line,) in connection.execute(
@@ -221,3 +233,4 @@ def test_no_partition_is_read_for_counted_days(
     }
     assert opened == {"events_2026_06"}, "\n".join(plan)
     assert any("event_hourly_identity" in line for line in plan)
+    assert any("(hour >= p.hour) AND (hour < p.until)" in line for line in plan), "\n".join(plan)

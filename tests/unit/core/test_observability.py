@@ -2,8 +2,6 @@
 
 import io
 import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,17 +9,6 @@ import pytest
 from functions.core import observability
 
 CANARY = "canary-7f3a"
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    """What the logger writes during the test."""
-    stream = io.StringIO()
-    handler = observability.logger.registered_handler
-    assert isinstance(handler, logging.StreamHandler)
-    original = handler.setStream(stream)
-    yield stream
-    handler.setStream(original)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""Is the house well? What waits, how late the schedule is, who has fallen silent."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from functions.core import db, metrics, sql
+from functions.core.observability import logger
+from functions.jobs import JOBS, list_runs
+
+queries = sql.load(__file__)
+
+
+@dataclass(frozen=True)
+class Health:
+    """The state of the house at one moment."""
+
+    job_ages: Mapping[str, float]  # s since the last success, or since the installation
+    rollup_lag_seconds: float  # age of the oldest batch that is not counted
+    uncounted_batches: int
+    dirty_days: int
+    database_connections: int
+    database_connections_limit: int
+    silent_sources: int
+
+    @property
+    def late_jobs(self) -> list[str]:
+        """Jobs whose last success is too long ago."""
+        return [
+            name
+            for name, age in self.job_ages.items()
+            if timedelta(seconds=age) > JOBS[name].late_after
+        ]
+
+
+def check(now: datetime) -> Health:
+    """The house's health at `now`. Raises `Unavailable`."""
+    with db.service("the health of the house is the sum of everybody's") as connection:
+        [row] = queries.service_health(connection)
+        runs = list_runs(connection)
+    succeeded = {name: at for name, _, at in runs if at is not None}
+    began = min((first for _, first, _ in runs), default=now)
+    ages = {name: (now - succeeded.get(name, began)).total_seconds() for name in JOBS}
+    return Health(ages, *row)
+
+
+def figures(health: Health) -> Iterator[metrics.Reading]:
+    """`health` as gauges."""
+    yield metrics.ROLLUP_LAG, {}, health.rollup_lag_seconds
+    yield metrics.UNCOUNTED_BATCHES, {"queue": "uncounted_batches"}, health.uncounted_batches
+    yield metrics.DIRTY_DAYS, {"queue": "dirty_days"}, health.dirty_days
+    yield metrics.CONNECTIONS, {}, health.database_connections
+    yield metrics.CONNECTIONS_LIMIT, {}, health.database_connections_limit
+    yield metrics.SILENT_SOURCES, {}, health.silent_sources
+    yield metrics.LATE_JOBS, {}, len(health.late_jobs)
+    for name, age in health.job_ages.items():
+        yield metrics.JOB_AGE, {"name": name}, age
+
+
+def report(now: datetime) -> None:
+    """Writes the health at `now` to the log and, on Lambda, to the metrics."""
+    health = check(now)
+    logger.info(
+        "health",
+        late_jobs=health.late_jobs,
+        figures={m.emf: value for m, _, value in figures(health) if m is not metrics.JOB_AGE},
+    )
+    for metric, _labels, value in figures(health):
+        if metric is not metrics.JOB_AGE:  # one a job; CloudWatch asks for money by the metric
+            metrics.gauge(metric, value)

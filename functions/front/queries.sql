@@ -1,0 +1,10 @@
+-- name: service_health()
+-- One row of sums over everybody; every scan in it is bounded.
+select
+    h.rollup_lag_seconds,
+    h.uncounted_batches,
+    h.dirty_days,
+    h.database_connections,
+    h.database_connections_limit,
+    h.silent_sources
+from public.service_health() as h;

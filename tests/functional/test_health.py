@@ -1,0 +1,151 @@
+"""The front: alive, ready, the figures, the contract; and the health report behind them."""
+
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from functions import jobs
+from functions.core.config import config
+from functions.front import health
+from functions.gateway import Context, room_handler
+from functions.jobs import JOBS
+from tests.support import Api, Database, Registered, fresh_process
+
+TOKEN = "metrics-token-of-thirty-two-characters"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json", "/docs"])
+def test_the_pages(api: Api, method: str, path: str) -> None:
+    """Everybody may see them, by either method, with or without the prefix of functions."""
+    assert api(method, path).status == 200
+    assert api(method, f"/functions{path}").status == 200
+
+
+def test_the_contract_has_every_room(api: Api) -> None:
+    """One document; the pages themselves stand outside it."""
+    paths = api("GET", "/openapi.json").json["paths"]
+    assert {f"/v1/jobs/{name}" for name in JOBS} <= set(paths)
+    assert {"/v1/ingest", "/v1/query", "/v1/sources"} <= set(paths)
+    assert not {"/healthz", "/metrics"} & set(paths)
+    assert api("GET", "/docs?format=json").json["paths"] == paths
+
+
+def test_no_figures_without_a_token(api: Api) -> None:
+    """Where nobody configured a reader there is nothing to guess."""
+    answer = api("GET", "/metrics", headers={"Authorization": "Bearer "})
+    assert (answer.status, answer.error) == (404, "not_found")
+
+
+@pytest.fixture
+def scraped(monkeypatch: pytest.MonkeyPatch, database: Database, tmp_path: Any) -> None:
+    """A container that Prometheus asks."""
+    monkeypatch.setenv("VIBELOOM_METRICS_TOKEN", TOKEN)
+    fresh_process()
+
+
+@pytest.mark.parametrize(
+    ("header", "status"), [(None, 401), ("Bearer x", 401), (f"Bearer {TOKEN}", 200)]
+)
+def test_figures_are_for_their_reader(
+    scraped: None, api: Api, header: str | None, status: int
+) -> None:
+    """They tell strangers how busy somebody is."""
+    headers = {"Authorization": header} if header else {}
+    assert api("GET", "/metrics", headers=headers).status == status
+
+
+def test_the_figures(scraped: None, api: Api, laptop: Registered) -> None:
+    """What came in, what was refused, and the state of the house, as Prometheus reads it."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    assert laptop.send(api, [laptop.event(), laptop.event()]).status == 200
+    assert laptop.send(api, [laptop.event()], **{"X-Signature": "A" * 86 + "=="}).status == 401
+    answer = api("GET", "/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    samples = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert samples["vibeloom_events_total",] >= 2
+    assert samples["vibeloom_rejected_total", "ingest", "invalid_signature"] >= 1
+    assert samples["vibeloom_request_duration_seconds_count", "ingest"] >= 2
+    assert samples["vibeloom_queue_depth", "uncounted_batches"] == 1
+    assert samples["vibeloom_rollup_lag_seconds",] > 0
+    assert samples["vibeloom_database_connections",] > 0
+    assert (
+        samples["vibeloom_database_connections",] < samples["vibeloom_database_connections_limit",]
+    )
+
+
+def test_counted_is_not_waiting(database: Database, api: Api, laptop: Registered) -> None:
+    """The lag and the queue are 0 when the job has run."""
+    laptop.send(api, [laptop.event()])
+    now = datetime.now(UTC)
+    before = health.check(now)
+    assert (before.uncounted_batches, before.rollup_lag_seconds > 0) == (1, True)
+    jobs.run("count_batches")
+    after = health.check(now)
+    assert (after.uncounted_batches, after.rollup_lag_seconds) == (0, 0)
+    assert after.dirty_days > 0
+    jobs.run("refresh_days")
+    assert health.check(now).dirty_days == 0
+
+
+def test_a_job_is_late_when_its_success_is_too_long_ago(database: Database) -> None:
+    """A failure does not count, and a job that never ran is as old as the schedule."""
+    for name in JOBS:
+        jobs.run(name)
+    now = datetime.now(UTC)
+    assert health.check(now).late_jobs == []
+    late = JOBS["count_batches"].late_after + timedelta(seconds=1)
+    assert health.check(now + late).late_jobs == ["count_batches"]
+    database.rows("update job_runs set failed_at = now() + %s", late)
+    assert health.check(now + late).late_jobs == ["count_batches"]
+    assert set(health.check(now + timedelta(days=4)).late_jobs) == set(JOBS)
+
+
+def test_a_schedule_that_was_never_set_up_is_late(database: Database) -> None:
+    """A new house is not late yet; one whose schedule was forgotten is."""
+    installed = database.value("select first_run_at from job_runs")
+    assert health.check(installed).late_jobs == []
+    assert set(health.check(installed + timedelta(days=3)).late_jobs) == set(JOBS)
+
+
+def test_the_report_on_lambda(
+    monkeypatch: pytest.MonkeyPatch,
+    database: Database,
+    capsys: pytest.CaptureFixture[str],
+    lines: io.StringIO,
+) -> None:
+    """A line of metrics with every gauge but the jobs' ages, and one in the log with all."""
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "vibeloom-front")
+    config.cache_clear()
+    room_handler("functions.front.handler")({"job": "report_health"}, Context())
+    [line] = [json.loads(text) for text in capsys.readouterr().out.splitlines() if "_aws" in text]
+    assert line["service"] == "front"
+    assert {"RollupLag", "UncountedBatches", "DirtyDays", "LateJobs", "SilentSources"} <= set(line)
+    assert "JobAge" not in line
+    [logged] = [
+        json.loads(text)
+        for text in lines.getvalue().splitlines()
+        if json.loads(text)["message"] == "health"
+    ]
+    assert logged["late_jobs"] == []
+    assert logged["figures"]["LateJobs"] == 0
+
+
+def test_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, scraped: None, api: Api, database: Database
+) -> None:
+    """Alive, not ready, and no figures rather than wrong ones."""
+    monkeypatch.setenv("VIBELOOM_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/x")
+    fresh_process()
+    assert api("GET", "/healthz").status == 200
+    for path in ("/readyz", "/metrics"):
+        answer = api("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
+        assert (answer.status, answer.error) == (503, "unavailable")
