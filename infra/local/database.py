@@ -1,13 +1,15 @@
 """From an administrator's address to the address at which the functions log in."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from infra.local.children import Say
 from migrations.apply import apply
+
+Say = Callable[[str], None]
 
 BOOTSTRAP = Path(__file__).with_name("bootstrap.sql")
 DATABASE = "vibeloom"
@@ -42,18 +44,23 @@ def functions_login(admin_url: str, password: str) -> str:
     try:
         psycopg.connect(url, connect_timeout=10).close()
     except psycopg.OperationalError:
-        with psycopg.connect(admin_url, autocommit=True) as connection:
-            # Hashed on this side, so that no log of the server ever shows the password.
-            hashed = connection.pgconn.encrypt_password(
-                password.encode(), FUNCTIONS_ROLE.encode(), b"scram-sha-256"
-            )
-            connection.execute(
-                sql.SQL("alter role {} with login password {}").format(
-                    sql.Identifier(FUNCTIONS_ROLE), sql.Literal(hashed.decode())
-                )
-            )
+        set_functions_password(admin_url, password)
         psycopg.connect(url, connect_timeout=10).close()
     return url
+
+
+def set_functions_password(admin_url: str, password: str) -> None:
+    """Lets the functions' role log in with this password."""
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        # Hashed on this side, so that no log of the server ever shows the password.
+        hashed = connection.pgconn.encrypt_password(
+            password.encode(), FUNCTIONS_ROLE.encode(), b"scram-sha-256"
+        )
+        connection.execute(
+            sql.SQL("alter role {} with login password {}").format(
+                sql.Identifier(FUNCTIONS_ROLE), sql.Literal(hashed.decode())
+            )
+        )
 
 
 def _only_waiting(line: str, say: Say) -> None:

@@ -30,9 +30,9 @@ from infra.local.binaries import (
     PostgresError,
     Say,
     account_for,
+    embedded,
     let_through,
     major_version,
-    program,
     run,
     spawn,
 )
@@ -105,10 +105,17 @@ class Server:
                     self.sockets.rmdir()
 
 
-def start(data: Path, settings: Mapping[str, str] | None = None, say: Say = _log.info) -> Server:
+def start(
+    data: Path,
+    settings: Mapping[str, str] | None = None,
+    say: Say = _log.info,
+    *,
+    programs: Path | None = None,
+) -> Server:
     """Start Postgres on a data directory, created if need be, or adopt the one that runs there.
 
     Returns once it answers. A long crash recovery is waited for, and `say` hears of it.
+    `programs` is the folder of another Postgres' initdb and postgres, if not the embedded one's.
     Raises PostgresError with what to do next.
     """
     data.parent.mkdir(parents=True, exist_ok=True)
@@ -116,15 +123,16 @@ def start(data: Path, settings: Mapping[str, str] | None = None, say: Say = _log
     wanted = {**DEFAULTS, **(settings or {})}
     with _exclusive(data, say):
         account = account_for(data)
-        major = major_version(account, say)
+        programs = programs or embedded()
+        major = major_version(programs, account, say)
         if account is not None:
             let_through(data, say)
-        _initialise(data, account, major, durable=wanted["fsync"] == "on")
+        _initialise(data, programs, account, major, durable=wanted["fsync"] == "on")
         server = Server(data, _socket_directory(data, account))
         wanted["unix_socket_directories"] = f'"{server.sockets}"'
         if not _adopt(server, say):
             _clear_remains(data, server.sockets)
-            _launch(server, wanted, account)
+            _launch(server, programs, wanted, account)
             _wait_for_launched(server, say)
         _check_identity(server)
     return server
@@ -151,7 +159,7 @@ def _exclusive(data: Path, say: Say) -> Iterator[None]:
 
 
 def _initialise(
-    data: Path, account: pwd.struct_passwd | None, major: int, *, durable: bool
+    data: Path, programs: Path, account: pwd.struct_passwd | None, major: int, *, durable: bool
 ) -> None:
     """Make the data directory in one step: initdb beside it, then rename; half never counts."""
     draft = data.with_name(f".{data.name}.initdb")
@@ -174,7 +182,7 @@ def _initialise(
         os.chown(draft, account.pw_uid, account.pw_gid)
     code, said = run(
         [
-            str(program("initdb")),
+            str(programs / "initdb"),
             f"--pgdata={draft}",
             "--username=postgres",
             "--auth-local=trust",
@@ -317,12 +325,17 @@ def _clear_remains(data: Path, sockets: Path) -> None:
         stale.unlink(missing_ok=True)
 
 
-def _launch(server: Server, settings: Mapping[str, str], account: pwd.struct_passwd | None) -> None:
+def _launch(
+    server: Server,
+    programs: Path,
+    settings: Mapping[str, str],
+    account: pwd.struct_passwd | None,
+) -> None:
     path = _log_path(server.data)
     if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
         path.replace(path.with_suffix(".log.1"))
     pairs = itertools.chain.from_iterable(("-c", f"{k}={v}") for k, v in settings.items())
-    command = [str(program("postgres")), "-D", str(server.data), *pairs]
+    command = [str(programs / "postgres"), "-D", str(server.data), *pairs]
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         _children[server.data] = spawn(command, account, log)

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -69,9 +70,15 @@ class Stack:
             **self.settings.environment,
             children.MARK: self.secrets.stack_id,
             "VIBELOOM_DATABASE_URL": self.functions_url,
+            "PROMETHEUS_MULTIPROC_DIR": str(self._counters),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
         }
+
+    @property
+    def _counters(self) -> Path:
+        """Where the gateway's workers keep what `/metrics` sums; of no worth to the next start."""
+        return self.settings.home / "metrics"
 
     def start(self) -> None:
         """Bring everything up, or raise StackError, PostgresError or MigrationError."""
@@ -80,6 +87,8 @@ class Stack:
             self.say(f"ended {left} processes that an earlier run left behind")
         _check_port(self.settings.port)
         self.functions_url = self._database()
+        shutil.rmtree(self._counters, ignore_errors=True)
+        self._counters.mkdir()
         # One request per process: the rooms keep the current request in a class attribute.
         command = gateway.command(self.settings.port, self.settings.workers)
         self.gateway = self._child("gateway", *command[1:], THREADS="1")

@@ -1,0 +1,74 @@
+"""Prepares a database: `python -m infra.container.setup`, before each new version.
+
+DATABASE_URL is an administrator's address, direct and not through a transaction pooler;
+VIBELOOM_DATABASE_URL is where the functions will log in, with the password that they get here. What
+Supabase has and a plain Postgres lacks is made where it is missing, the migrations are applied, and
+the role `vibeloom_functions` is given its password. Done again, it changes nothing.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from infra.local import database
+from migrations.apply import MigrationError
+
+
+class SetupError(Exception):
+    """The database cannot be prepared; the message says what to do."""
+
+
+def prepare(environment: Mapping[str, str]) -> None:
+    """Does all of it. Raises SetupError, MigrationError, psycopg.Error."""
+    admin_url = _required(environment, "DATABASE_URL")
+    functions_url = _required(environment, "VIBELOOM_DATABASE_URL")
+    try:
+        password = conninfo_to_dict(functions_url).get("password")
+    except psycopg.ProgrammingError:
+        raise SetupError("VIBELOOM_DATABASE_URL: is not the address of a Postgres") from None
+    if not password:
+        raise SetupError("VIBELOOM_DATABASE_URL: holds no password for the functions' login")
+    database.prepare(admin_url, print)
+    if _login_fails(functions_url):
+        database.set_functions_password(admin_url, str(password))
+        if cause := _login_fails(functions_url):
+            raise SetupError(
+                f"VIBELOOM_DATABASE_URL: {database.FUNCTIONS_ROLE} cannot log in there: {cause}"
+            )
+
+
+def _login_fails(url: str) -> str:
+    """Why one cannot log in at this address, or nothing."""
+    try:
+        psycopg.connect(url, connect_timeout=10).close()
+    except psycopg.OperationalError as error:
+        return str(error)
+    return ""
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name)
+    if not value:
+        raise SetupError(f"{name}: not set")
+    return value
+
+
+def main() -> int:
+    """0, or 1 with a line that says why."""
+    try:
+        prepare(os.environ)
+    except (SetupError, MigrationError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except psycopg.Error as error:
+        print(f"error: DATABASE_URL: {error}", file=sys.stderr)
+        return 1
+    print("the database is ready")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
