@@ -1,4 +1,5 @@
-# Everything here needs python3 (3.11 or newer) and make, and after `make setup` no network.
+# Everything here needs python3 (3.11 or newer) and make, and after `make setup` no network, but
+# `make build`, which fetches wheels for Lambda.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,11 +8,11 @@ BIN := $(VENV)/bin
 PINS := $(shell cat requirements/*.txt | cksum | cut -d' ' -f1)
 LOCAL := $(VENV)/.local-$(PINS)
 DEV := $(VENV)/.dev-$(PINS)
-SQL := $(wildcard migrations/*.sql) $(wildcard functions/*/*.sql) infra/local/bootstrap.sql
+SQL := $(wildcard migrations/*.sql functions/*.sql functions/*/*.sql supabase/*.sql) infra/local/bootstrap.sql
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run serve test check bench
+.PHONY: help setup run serve tools test check bench build
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,14 +26,22 @@ run: $(LOCAL) ## the stack, with a week of sample sessions through the real moni
 serve: $(LOCAL) ## the stack: gateway, Postgres, scheduled jobs; settings in infra/local/README.md
 	@$(BIN)/python -m infra.local serve
 
+tools: ## from npm and Debian, what tests of a deployment need: Supabase CLI, Deno, PgBouncer …
+	@bash infra/tools.sh
+
 test: $(DEV) ## all tests but the benchmark
 	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/bench
 
-check: $(DEV) ## lint, formatting, types, SQL
+check: $(DEV) ## lint, formatting, types, SQL, Dockerfile, AWS templates
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 $(SQL)
+	$(BIN)/hadolint infra/container/Dockerfile
+	@PYTHON=$(PYTHON) sam/lint
+
+build: $(LOCAL) ## build/<room>.zip for Lambda: python3.13, arm64; options in sam/README.md
+	@$(BIN)/python -m sam build $(OPTIONS)
 
 bench: $(DEV) ## ratios against limits measured in the same run
 	$(BIN)/python -m tests.bench

@@ -56,6 +56,7 @@ class Config:
     job_token: Secret | None  # of whoever may run jobs over HTTP
     metrics_token: Secret | None  # of whoever may read /metrics
     metrics: str | None  # emf, prometheus or nothing
+    metrics_namespace: str  # of CloudWatch's
     metrics_directory: str | None  # where the workers of a container keep their counters
     jwt: JwtConfig | None
     cors_origins: tuple[str, ...]
@@ -164,6 +165,14 @@ def _metrics(env: Environment) -> str | None:
     return "prometheus" if env.get("VIBELOOM_METRICS_TOKEN") else None
 
 
+def _metrics_namespace(env: Environment) -> str:
+    name = "VIBELOOM_METRICS_NAMESPACE"
+    text = env.get(name) or "Vibeloom"
+    if not re.fullmatch(r"[A-Za-z0-9._/#-]{1,255}", text):  # CloudWatch's rule
+        raise ConfigError(f"{name}: {text!r} is not a namespace of CloudWatch")
+    return text
+
+
 MAX_RETENTION = 1_200  # months; as profiles_retention_months_range says
 
 
@@ -208,6 +217,7 @@ def load(env: Environment) -> Config:
         job_token=_secret(env, "VIBELOOM_JOB_TOKEN", _printable, _long_enough),
         metrics_token=_secret(env, "VIBELOOM_METRICS_TOKEN", _printable, _long_enough),
         metrics=_metrics(env),
+        metrics_namespace=_metrics_namespace(env),
         metrics_directory=env.get("PROMETHEUS_MULTIPROC_DIR") or None,
         jwt=_jwt(env),
         cors_origins=tuple(origin.strip() for origin in origins.split(",")),

@@ -157,7 +157,7 @@ def entry(resolver: App, room: str) -> Handler:
     def handler(event: Event, context: Any) -> dict[str, Any]:
         started = time.perf_counter()
         request_id = str(context.aws_request_id)
-        logger.append_keys(request_id=request_id, error=None)
+        logger.append_keys(request_id=request_id, error=None, claimed_source=None)
         answer: dict[str, Any] = resolver.resolve(event, context)
         seconds = time.perf_counter() - started
         answer.setdefault("headers", {})[REQUEST_ID_HEADER] = request_id

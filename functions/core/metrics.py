@@ -12,7 +12,6 @@ from typing import Any
 
 from functions.core.config import config
 
-NAMESPACE = "Vibeloom"
 # s; a warm answer takes milliseconds, API Gateway gives up after 30
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -143,7 +142,7 @@ def flush(room: str) -> None:
     for metric, labels, value in _pending:
         reason = labels.get("reason")
         if reason not in lines:
-            lines[reason] = EphemeralMetrics(namespace=NAMESPACE, service=room)
+            lines[reason] = EphemeralMetrics(namespace=config().metrics_namespace, service=room)
             if reason is not None:
                 lines[reason].add_dimension("reason", reason)
         lines[reason].add_metric(metric.emf, metric.unit, value)

@@ -12,6 +12,7 @@ from functions.core.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from functions.core.observability import logger
 from functions.ingest import batch, service, signing
 from functions.ingest.models import Accepted, operation
 from functions.jobs import entry
@@ -44,6 +45,7 @@ app = http.app()
 def ingest(request: Request) -> Response[str]:
     """An array of 1–1000 events, or one event, signed with a key of the source."""
     headers = http.headers(request)
+    logger.append_keys(claimed_source=headers.get("x-source-id"))  # so that a refusal names whose
     accepted = service.accept(
         source=headers.get("x-source-id", ""),
         signature=headers.get("x-signature", ""),

