@@ -2,7 +2,7 @@
 
 Three kinds of token are taken: an access token of ours (`vlm_…`), the deployment's subscriber
 token (`VIBETEA_SUBSCRIBER_TOKEN`, the owner's data, read only), and a sign-in of the identity
-provider (a JWT whose algorithm the configuration chooses, never the token).
+provider (a JWT; which keys are believed, and each with which algorithm, the configuration says).
 """
 
 import functools
@@ -105,10 +105,11 @@ def _signed_in(token: str, settings: JwtConfig) -> User:
     import jwt
 
     try:
+        key, algorithm = _verification_key(token, settings)
         claims: dict[str, Any] = jwt.decode(
             token,
-            _verification_key(token, settings),
-            algorithms=[settings.algorithm],
+            key,
+            algorithms=[algorithm],
             audience=settings.audience,
             issuer=settings.issuer,
             leeway=CLOCK_LEEWAY,
@@ -135,12 +136,23 @@ def _ensure_profile(user: UUID, email: str | None) -> None:
         queries.ensure_profile(connection, id=user, email=email)
 
 
-def _verification_key(token: str, settings: JwtConfig) -> Any:
-    if settings.algorithm == "HS256":
+def _verification_key(token: str, settings: JwtConfig) -> tuple[Any, str]:
+    """The key that may have signed `token`, and the algorithm that goes with it.
+
+    The secret goes with HS256 alone and a published key never with it, so that nobody can pass a
+    public key off as the secret. A project that moves from its secret to a key set has both, until
+    the last sign-in from before has expired.
+    """
+    import jwt
+
+    algorithm = jwt.get_unverified_header(token).get("alg")
+    if algorithm not in settings.algorithms:
+        raise jwt.InvalidAlgorithmError("not an algorithm that is believed here")
+    if algorithm == "HS256":
         assert settings.secret is not None  # noqa: S101 (config.py made sure)
-        return settings.secret.reveal()
+        return settings.secret.reveal(), algorithm
     assert settings.jwks_url is not None  # noqa: S101 (config.py made sure)
-    return _key_set(settings.jwks_url).signing_key(token)
+    return _key_set(settings.jwks_url).signing_key(token), algorithm
 
 
 class _KeySet:

@@ -35,9 +35,9 @@ class ConfiguredKey:
 
 @dataclass(frozen=True)
 class JwtConfig:
-    """How sign-in tokens are verified. One algorithm is trusted, never what a token asks for."""
+    """How sign-in tokens are verified."""
 
-    algorithm: str  # HS256, or ES256, RS256, EdDSA with a key set
+    algorithms: tuple[str, ...]  # HS256 with the secret; ES256, RS256, EdDSA with the key set
     secret: Secret | None
     jwks_url: str | None
     audience: str
@@ -140,17 +140,18 @@ def _jwt(env: Environment) -> JwtConfig | None:
         return None
     if jwks_url and not jwks_url.startswith(("https://", "http://")):
         raise ConfigError(f"VIBELOOM_JWKS_URL: {jwks_url!r} is not an http(s) address")
-    algorithm = env.get("VIBELOOM_JWT_ALGORITHM") or ("ES256" if jwks_url else "HS256")
-    if algorithm == "HS256":
-        if not secret:
-            raise ConfigError("VIBELOOM_JWT_ALGORITHM: HS256 needs VIBELOOM_JWT_SECRET")
-    elif algorithm not in _KEY_SET_ALGORITHMS:
-        accepted = ", ".join(("HS256", *_KEY_SET_ALGORITHMS))
-        raise ConfigError(f"VIBELOOM_JWT_ALGORITHM: {algorithm!r} is none of {accepted}")
-    elif not jwks_url:
-        raise ConfigError(f"VIBELOOM_JWT_ALGORITHM: {algorithm} needs VIBELOOM_JWKS_URL")
+    possible = (("HS256",) if secret else ()) + (_KEY_SET_ALGORITHMS if jwks_url else ())
+    algorithm = env.get("VIBELOOM_JWT_ALGORITHM")
+    if algorithm and algorithm not in possible:
+        known = ("HS256", *_KEY_SET_ALGORITHMS)
+        if algorithm not in known:
+            raise ConfigError(
+                f"VIBELOOM_JWT_ALGORITHM: {algorithm!r} is none of {', '.join(known)}"
+            )
+        needed = "VIBELOOM_JWT_SECRET" if algorithm == "HS256" else "VIBELOOM_JWKS_URL"
+        raise ConfigError(f"VIBELOOM_JWT_ALGORITHM: {algorithm} needs {needed}")
     return JwtConfig(
-        algorithm=algorithm,
+        algorithms=(algorithm,) if algorithm else possible,
         secret=secret,
         jwks_url=jwks_url,
         audience=env.get("VIBELOOM_JWT_AUDIENCE") or "authenticated",

@@ -52,6 +52,8 @@ ALLOWED_HEADERS = [
     "If-None-Match",
     "X-Source-ID",
     "X-Signature",
+    "apikey",  # with the next one, what Supabase's own client sends along
+    "X-Client-Info",
 ]
 EXPOSED_HEADERS = [REQUEST_ID_HEADER, "Retry-After", "ETag", "Link", "X-Next-Cursor"]
 PRIVATE = "private, max-age=0, must-revalidate"  # kept by the browser, asked for anew each time

@@ -1,9 +1,9 @@
 """What Lambda bills: cold starts, memory and CPU of the artefacts under its runtime client.
 
-The yardstick for a cold start is a Powertools resolver with one route and nothing else, built by the
-same code and measured in turns with ours: as bare as it can be deployed, and with the validation that
-our rooms have. Against the bare one, `import psycopg` alone is 1.6 ×, so a room that stores anything is
-held against the other.
+The yardstick for a cold start is a Powertools resolver with one route and nothing else, built by
+the same code and measured in turns with ours: as bare as it can be deployed, and with the
+validation that our rooms have. Against the bare one, `import psycopg` alone is 1.6 ×, so a room
+that stores anything is held against the other.
 """
 
 import json

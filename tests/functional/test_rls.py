@@ -66,7 +66,8 @@ WHOSE = {"profiles": "id", "model_prices": "null", "job_runs": "null"}  # where 
 
 # A table is not granted; a view that unites tables is not even writable.
 REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)
-SET = {"profiles": "email", "model_prices": "provider", "job_runs": "name"}  # a column to try to change
+# A column to try to change, where it is not owner_id.
+SET = {"profiles": "email", "model_prices": "provider", "job_runs": "name"}
 
 
 DERIVED = (
@@ -199,7 +200,7 @@ EXECUTABLE = {
 
 @pytest.mark.parametrize("role", EXECUTABLE)
 def test_who_executes_what(database: Database, role: str) -> None:
-    """The ingest role has its two functions; no role that a client can have has one that reads a table."""
+    """The ingest role has its two; no role that a client can have has one that reads a table."""
     rows = database.rows(
         "select p.proname as name from pg_proc as p where p.pronamespace = 'public'::regnamespace"
         " and has_function_privilege(%s, p.oid, 'execute')",

@@ -2,6 +2,7 @@
 
 VibeloomError
 ├── SettingError       a variable has a value that cannot be used
+├── MissingExtra       an optional package is not installed
 ├── KeyFileError       the signing key is missing, unreadable or already there
 ├── SpoolError         the spool cannot be read or written
 │   └── SpoolBusy      another monitor holds it
@@ -16,6 +17,10 @@ class VibeloomError(Exception):
 
 class SettingError(VibeloomError):
     """A setting is missing or has a value that is not accepted."""
+
+
+class MissingExtra(VibeloomError):
+    """Something needs a package that is installed only when asked for."""
 
 
 class KeyFileError(VibeloomError):

@@ -5,6 +5,7 @@ then in `monitor.json` (what `vibeloom monitor register` remembered), then the d
 variable counts as not set.
 """
 
+import base64
 import json
 import os
 import re
@@ -53,6 +54,13 @@ BATCH_INTERVAL = Setting(
 RETRY_LIMIT = Setting(
     "VIBELOOM_RETRY_LIMIT", "VIBETEA_SUPABASE_RETRY_LIMIT", "a whole number from 1 to 10"
 )
+REST_URL = Setting(
+    "VIBELOOM_REST_URL", None, "a Supabase project's address, such as https://x.supabase.co"
+)
+REST_KEY = Setting(
+    "VIBELOOM_REST_KEY", None, "the project's publishable key, or its legacy anon key"
+)
+REST_JWT = Setting("VIBELOOM_REST_JWT", None, "the access token of a sign-in (a JWT)")
 ALL_SETTINGS = (
     URL,
     TOKEN,
@@ -63,6 +71,9 @@ ALL_SETTINGS = (
     BASENAME_ALLOWLIST,
     BATCH_INTERVAL,
     RETRY_LIMIT,
+    REST_URL,
+    REST_KEY,
+    REST_JWT,
 )
 
 
@@ -102,6 +113,15 @@ class Settings:
     def spool(self) -> Path:
         """The SQLite file in which events wait."""
         return self.home / "spool.sqlite3"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Supabase project, and who reads from it."""
+
+    rest_url: str  # ends in /rest/v1
+    key: str  # tells the project who its client is; opens nothing by itself
+    jwt: str  # tells Postgres who asks
 
 
 def _refuse(variable: str, value: str, setting: Setting) -> SettingError:
@@ -147,14 +167,14 @@ def server_base(value: str, variable: str = URL.name) -> str:
     return base if base.endswith("/v1") else f"{base}/v1"
 
 
-def _http_address(value: str, variable: str) -> str:
+def _http_address(value: str, variable: str, setting: Setting = URL) -> str:
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
     if not usable or parts.query or parts.fragment or re.search(r"[\s\x00-\x1f]", value):
-        raise _refuse(variable, value, URL)
+        raise _refuse(variable, value, setting)
     return value.rstrip("/")
 
 
@@ -166,6 +186,42 @@ def _endpoint(env: Mapping[str, str], remembered: Mapping[str, str]) -> Endpoint
     if value := remembered.get("url", ""):
         return Endpoint(server_base(value, "url in monitor.json"), vibeloom=True)
     return None
+
+
+def load_project(
+    url: str | None, key: str | None, jwt: str | None, env: Mapping[str, str] | None = None
+) -> Project:
+    """What `rest()` needs, from its arguments or the environment. Raises `SettingError`."""
+    env = os.environ if env is None else env
+    address = _http_address(_needed(env, REST_URL, url), REST_URL.name, REST_URL)
+    key, jwt = _needed(env, REST_KEY, key), _needed(env, REST_JWT, jwt)
+    if key.startswith("sb_secret_") or _role(key) == "service_role":
+        raise SettingError(
+            f"{REST_KEY.name}: that key goes around row-level security and would read everybody's"
+            f" rows; give {REST_KEY.accepts}"
+        )
+    if _role(jwt) != "authenticated":  # also a key in its place, or a token of Vibeloom's own
+        raise SettingError(f"{REST_JWT.name}: nobody signed in with that; give {REST_JWT.accepts}")
+    return Project(address if address.endswith("/rest/v1") else f"{address}/rest/v1", key, jwt)
+
+
+def _needed(env: Mapping[str, str], setting: Setting, given: str | None) -> str:
+    value = (given if given is not None else env.get(setting.name, "")).strip()
+    if not re.fullmatch("[!-~]+", value):  # it travels in a header or an address
+        said = "not set" if not value else "has a character that cannot be sent"
+        raise SettingError(f"{setting.name}: {said}; give {setting.accepts}")
+    return value
+
+
+def _role(token: str) -> str | None:
+    """What a JWT says of itself, unverified: enough to notice a mistake, no more."""
+    parts = token.split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (IndexError, ValueError, RecursionError):
+        return None
+    role = claims.get("role") if isinstance(claims, dict) else None
+    return role if isinstance(role, str) else None
 
 
 def _allowlist(env: Mapping[str, str]) -> frozenset[str] | None:

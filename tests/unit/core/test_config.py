@@ -67,16 +67,20 @@ def test_a_bad_value_is_named(name: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("env", "expected"),
     [
-        ({"VIBELOOM_JWT_SECRET": SECRET}, "HS256"),
-        ({"VIBELOOM_JWKS_URL": "https://x/jwks"}, "ES256"),
-        ({"VIBELOOM_JWKS_URL": "https://x/jwks", "VIBELOOM_JWT_ALGORITHM": "RS256"}, "RS256"),
+        ({"VIBELOOM_JWT_SECRET": SECRET}, ("HS256",)),
+        ({"VIBELOOM_JWKS_URL": "https://x/jwks"}, ("ES256", "RS256", "EdDSA")),
+        ({"VIBELOOM_JWKS_URL": "https://x/jwks", "VIBELOOM_JWT_ALGORITHM": "RS256"}, ("RS256",)),
+        (
+            {"VIBELOOM_JWT_SECRET": SECRET, "VIBELOOM_JWKS_URL": "https://x/jwks"},
+            ("HS256", "ES256", "RS256", "EdDSA"),
+        ),
     ],
 )
-def test_the_jwt_algorithm(env: dict[str, str], expected: str) -> None:
-    """Chosen by the configuration."""
+def test_the_jwt_algorithms(env: dict[str, str], expected: tuple[str, ...]) -> None:
+    """Chosen by the configuration: those that go with the keys it has, or the one it names."""
     jwt = load(URL | env).jwt
     assert jwt is not None
-    assert jwt.algorithm == expected
+    assert jwt.algorithms == expected
 
 
 @pytest.mark.parametrize(
