@@ -5,6 +5,7 @@ import itertools
 import logging
 import os
 import tempfile
+import tracemalloc  # noqa: F401 (pytest imports it inside its hook, which an import may call)
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,14 @@ import pytest
 from functions.core import observability
 from infra.local import postgres
 from migrations import apply
-from tests.support import Api, Database, Registered, fresh_process, register_source
+from tests.support import (
+    Api,
+    Database,
+    Registered,
+    fastest_directory,
+    fresh_process,
+    register_source,
+)
 
 BOOTSTRAP = Path(__file__).parent.parent / "infra/local/bootstrap.sql"
 LOGIN = "vibeloom_functions"  # what the functions log in as: no superuser, no owner
@@ -50,7 +58,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[postgres.Server]:
     if (given := request.config.getoption("--postgres")) is not None:
         yield postgres.Server(data=Path(given), sockets=Path(given))
         return
-    with tempfile.TemporaryDirectory(prefix="vl-") as home:
+    with tempfile.TemporaryDirectory(prefix="vl-", dir=fastest_directory()) as home:
         started = postgres.start(Path(home) / "pg", settings=postgres.THROWAWAY)
         try:
             yield started

@@ -5,12 +5,15 @@ import gzip
 import importlib
 import itertools
 import json
+import os
 import random
 import string
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -30,6 +33,15 @@ ROOM_STATE = (
 )
 
 _random = random.Random(20261120)
+
+MEMORY = Path("/dev/shm")  # Linux' own memory disk
+ROOM = 4 * 1024**3  # bytes, for a server whose databases come and go
+
+
+def fastest_directory() -> Path | None:
+    """Where a database is cloned in a fifth of the time: memory, if there is enough of it."""
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and disk_usage(MEMORY).free >= ROOM
+    return MEMORY if roomy else None
 
 
 def fresh_process() -> None:

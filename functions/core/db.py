@@ -135,11 +135,11 @@ def call(actor: Actor, statement: str, parameters: Mapping[str, Any]) -> list[Tu
                     cursor = connection.execute(statement, parameters)
                 connection.execute("commit")
                 return cursor.fetchall()
-            except (psycopg.OperationalError, psycopg.InterfaceError):
-                if not connection.closed:
-                    _roll_back(connection)
-                    raise
-                disconnect()
+            except psycopg.Error:
+                _roll_back(connection)
+                if connection.info.transaction_status is TransactionStatus.IDLE:
+                    raise  # the statement's fault
+                disconnect()  # it is dead, or behind a pooler its server is
                 if fresh:
                     raise
             except BaseException:

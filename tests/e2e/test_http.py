@@ -268,7 +268,7 @@ def test_a_preflight(gateway: Gateway, path: str) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "OPTIONS" in answer.headers["Access-Control-Allow-Methods"]
     allowed = set(answer.headers["Access-Control-Allow-Headers"].lower().split(","))
-    assert {"authorization", "content-type", "x-source-id", "x-signature"} <= allowed
+    assert {"authorization", "content-type", "x-source-id", "x-signature", "apikey"} <= allowed
 
 
 def test_errors_carry_cors_headers(gateway: Gateway) -> None:

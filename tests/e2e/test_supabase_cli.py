@@ -25,6 +25,7 @@ from infra.local import postgres
 from migrations import apply
 from tests import pooler, supabase_project, tools
 from tests.e2e.stack_fixture import free_port
+from tests.support import fastest_directory
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = [migration.version for migration in apply.read()]
@@ -116,7 +117,7 @@ class Project:
 def cluster() -> Iterator[postgres.Server]:
     """The Postgres that Supabase runs."""
     programs = tools.postgres_17()
-    with tempfile.TemporaryDirectory(prefix="vl-") as home:
+    with tempfile.TemporaryDirectory(prefix="vl-", dir=fastest_directory()) as home:
         server = postgres.start(Path(home) / "pg", postgres.THROWAWAY, programs=programs)
         try:
             yield server

@@ -1,6 +1,8 @@
 """The migrations on a database with a Supabase project's roles and default privileges."""
 
 import itertools
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from infra.local import postgres
 from migrations import apply
 from tests import supabase_project
+from tests.support import fastest_directory
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,9 +47,20 @@ numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def project(server: postgres.Server) -> str:
+def cluster() -> Iterator[postgres.Server]:
+    """A cluster of its own: in a project, the first migration makes the roles."""
+    with tempfile.TemporaryDirectory(prefix="vl-", dir=fastest_directory()) as home:
+        started = postgres.start(Path(home) / "pg", settings=postgres.THROWAWAY)
+        try:
+            yield started
+        finally:
+            started.stop()
+
+
+@pytest.fixture(scope="module")
+def project(cluster: postgres.Server) -> str:
     """The administrator's address of a project's database with all migrations."""
-    url = supabase_project.create(server, f"project_{next(numbers)}")
+    url = supabase_project.create(cluster, f"project_{next(numbers)}")
     apply.apply(url)
     return url
 

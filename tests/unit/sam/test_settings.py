@@ -142,7 +142,7 @@ def test_what_is_set_arrives(room: str) -> None:
     assert loaded.owner_email == "ada@example.com"
     assert str(loaded.owner_id) == given["OwnerId"]
     assert loaded.jwt is not None
-    assert (loaded.jwt.algorithm, loaded.jwt.jwks_url) == ("RS256", given["JwksUrl"])
+    assert (loaded.jwt.algorithms, loaded.jwt.jwks_url) == (("RS256",), given["JwksUrl"])
     assert (loaded.jwt.audience, loaded.jwt.issuer) == ("vibeloom", "https://id.example.com")
     assert loaded.jwt.secret is not None
     assert loaded.cors_origins == ("https://a.example.com", "https://b.example.com")
