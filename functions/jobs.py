@@ -22,7 +22,7 @@ from functions.core.config import config
 from functions.core.errors import ApiError, InvalidToken, MissingAuth, Unavailable
 from functions.core.observability import logger
 
-__all__ = ["JOBS", "entry", "list_runs"]
+__all__ = ["JOBS", "entry", "late_after"]
 
 HOURLY = timedelta(hours=3)  # an hourly job is late when it was missed twice
 DAILY = timedelta(hours=50)
@@ -78,7 +78,7 @@ def _purge_expired() -> None:
 def _report_health() -> None:
     from functions.front import health
 
-    health.report(datetime.now(UTC))
+    health.report(datetime.now(UTC), late_after())
 
 
 JOBS = {
@@ -124,9 +124,9 @@ def _note(name: str, succeeded: bool, started: float) -> None:
         _queries().note_job_run(connection, name=name, succeeded=succeeded, seconds=seconds)
 
 
-def list_runs(connection: db.Connection) -> list[tuple[str, datetime, datetime | None]]:
-    """Of each job, and of the installation: name, when it first ran, when it last succeeded."""
-    return list(_queries().list_job_runs(connection))
+def late_after() -> dict[str, timedelta]:
+    """Of each job, how long its last success may be ago."""
+    return {job.name: job.late_after for job in JOBS.values()}
 
 
 class Done(BaseModel):

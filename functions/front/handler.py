@@ -14,7 +14,7 @@ from functions.core import bearer, http, metrics, openapi, readiness
 from functions.core.config import config
 from functions.core.errors import NotFound
 from functions.front import health
-from functions.jobs import entry
+from functions.jobs import entry, late_after
 
 METHODS = ["GET", "HEAD"]
 
@@ -53,7 +53,9 @@ def figures(request: Request) -> Response[str]:
     if config().metrics != "prometheus":
         raise NotFound("There is nothing at /metrics: VIBELOOM_METRICS_TOKEN is not set.")
     bearer.require_token(http.headers(request), config().metrics_token)
-    content_type, text = metrics.exposition(health.figures(health.check(datetime.now(UTC))))
+    content_type, text = metrics.exposition(
+        health.figures(health.check(datetime.now(UTC), late_after()))
+    )
     return Response(status_code=200, content_type=content_type, body=text)
 
 

@@ -1,12 +1,11 @@
 """Is the house well? What waits, how late the schedule is, who has fallen silent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.core import db, metrics, sql
 from functions.core.observability import logger
-from functions.jobs import JOBS, list_runs
 
 queries = sql.load(__file__)
 
@@ -16,6 +15,7 @@ class Health:
     """The state of the house at one moment."""
 
     job_ages: Mapping[str, float]  # s since the last success, or since the installation
+    late_jobs: Sequence[str]  # those whose last success is too long ago
     rollup_lag_seconds: float  # age of the oldest batch that is not counted
     uncounted_batches: int
     dirty_days: int
@@ -23,25 +23,20 @@ class Health:
     database_connections_limit: int
     silent_sources: int
 
-    @property
-    def late_jobs(self) -> list[str]:
-        """Jobs whose last success is too long ago."""
-        return [
-            name
-            for name, age in self.job_ages.items()
-            if timedelta(seconds=age) > JOBS[name].late_after
-        ]
 
+def check(now: datetime, late_after: Mapping[str, timedelta]) -> Health:
+    """The house's health at `now`; `late_after` says of each job how old a success may be.
 
-def check(now: datetime) -> Health:
-    """The house's health at `now`. Raises `Unavailable`."""
+    Raises `Unavailable`.
+    """
     with db.service("the health of the house is the sum of everybody's") as connection:
         [row] = queries.service_health(connection)
-        runs = list_runs(connection)
+        runs = list(queries.list_job_runs(connection))
     succeeded = {name: at for name, _, at in runs if at is not None}
-    began = min((first for _, first, _ in runs), default=now)
-    ages = {name: (now - succeeded.get(name, began)).total_seconds() for name in JOBS}
-    return Health(ages, *row)
+    installed = min((first for _, first, _ in runs), default=now)
+    ages = {name: now - succeeded.get(name, installed) for name in late_after}
+    late = [name for name, age in ages.items() if age > late_after[name]]
+    return Health({name: age.total_seconds() for name, age in ages.items()}, late, *row)
 
 
 def figures(health: Health) -> Iterator[metrics.Reading]:
@@ -57,9 +52,9 @@ def figures(health: Health) -> Iterator[metrics.Reading]:
         yield metrics.JOB_AGE, {"name": name}, age
 
 
-def report(now: datetime) -> None:
+def report(now: datetime, late_after: Mapping[str, timedelta]) -> None:
     """Writes the health at `now` to the log and, on Lambda, to the metrics."""
-    health = check(now)
+    health = check(now, late_after)
     logger.info(
         "health",
         late_jobs=health.late_jobs,

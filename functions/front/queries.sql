@@ -8,3 +8,11 @@ select
     h.database_connections_limit,
     h.silent_sources
 from public.service_health() as h;
+
+-- name: list_job_runs()
+-- For the health report; a row a job, and one for the installation.
+select
+    j.name,
+    j.first_run_at,
+    j.succeeded_at
+from public.job_runs as j;

@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from functions.gateway import Context, room_handler
 from functions.jobs import JOBS
 from tests.support import Api, Database, Registered, fresh_process
 
+check = partial(health.check, late_after=jobs.late_after())
 TOKEN = "metrics-token-of-thirty-two-characters"
 
 
@@ -86,14 +88,14 @@ def test_counted_is_not_waiting(database: Database, api: Api, laptop: Registered
     """The lag and the queue are 0 when the job has run."""
     laptop.send(api, [laptop.event()])
     now = datetime.now(UTC)
-    before = health.check(now)
+    before = check(now)
     assert (before.uncounted_batches, before.rollup_lag_seconds > 0) == (1, True)
     jobs.run("count_batches")
-    after = health.check(now)
+    after = check(now)
     assert (after.uncounted_batches, after.rollup_lag_seconds) == (0, 0)
     assert after.dirty_days > 0
     jobs.run("refresh_days")
-    assert health.check(now).dirty_days == 0
+    assert check(now).dirty_days == 0
 
 
 def test_a_job_is_late_when_its_success_is_too_long_ago(database: Database) -> None:
@@ -101,19 +103,19 @@ def test_a_job_is_late_when_its_success_is_too_long_ago(database: Database) -> N
     for name in JOBS:
         jobs.run(name)
     now = datetime.now(UTC)
-    assert health.check(now).late_jobs == []
+    assert check(now).late_jobs == []
     late = JOBS["count_batches"].late_after + timedelta(seconds=1)
-    assert health.check(now + late).late_jobs == ["count_batches"]
+    assert check(now + late).late_jobs == ["count_batches"]
     database.rows("update job_runs set failed_at = now() + %s", late)
-    assert health.check(now + late).late_jobs == ["count_batches"]
-    assert set(health.check(now + timedelta(days=4)).late_jobs) == set(JOBS)
+    assert check(now + late).late_jobs == ["count_batches"]
+    assert set(check(now + timedelta(days=4)).late_jobs) == set(JOBS)
 
 
 def test_a_schedule_that_was_never_set_up_is_late(database: Database) -> None:
     """A new house is not late yet; one whose schedule was forgotten is."""
     installed = database.value("select first_run_at from job_runs")
-    assert health.check(installed).late_jobs == []
-    assert set(health.check(installed + timedelta(days=3)).late_jobs) == set(JOBS)
+    assert check(installed).late_jobs == []
+    assert set(check(installed + timedelta(days=3)).late_jobs) == set(JOBS)
 
 
 def test_the_report_on_lambda(
