@@ -146,9 +146,11 @@ class Api:
         if body is not None and raw is None:
             raw = json.dumps(body)
             sent.setdefault("Content-Type", "application/json")
-        answer = importlib.import_module(module).handler(
-            gateway_event(method, target, raw, sent), Context()
-        )
+        return self.handle(module, gateway_event(method, target, raw, sent))
+
+    def handle(self, module: str, event: Mapping[str, Any]) -> Answer:
+        """What the handler in `module` answers."""
+        answer = importlib.import_module(module).handler(event, Context())
         return Answer(answer["statusCode"], answer["headers"], answer["body"])
 
 

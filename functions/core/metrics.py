@@ -153,16 +153,16 @@ def flush(room: str) -> None:
 
 def exposition(gauges: Iterable[Reading]) -> tuple[str, str]:
     """The content type and the text of a scrape: what all workers counted, and `gauges`."""
-    import prometheus_client as prometheus
+    from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
     from prometheus_client.core import GaugeMetricFamily
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
     from prometheus_client.multiprocess import MultiProcessCollector
 
     _collectors()
-    registry = prometheus.REGISTRY
+    counted = REGISTRY
     if config().metrics_directory is not None:
-        registry = prometheus.CollectorRegistry()
-        MultiProcessCollector(registry, config().metrics_directory)  # type: ignore[no-untyped-call]
+        counted = CollectorRegistry()
+        MultiProcessCollector(counted, config().metrics_directory)  # type: ignore[no-untyped-call]
     families: dict[str, GaugeMetricFamily] = {}
     for metric, labels, value in gauges:
         family = families.setdefault(
@@ -170,9 +170,9 @@ def exposition(gauges: Iterable[Reading]) -> tuple[str, str]:
             GaugeMetricFamily(metric.prometheus, metric.help, labels=metric.labels),
         )
         family.add_metric([labels[label] for label in metric.labels], value)
-    now = prometheus.CollectorRegistry()
-    now.register(_Collected(list(families.values())))
-    text = prometheus.generate_latest(registry) + prometheus.generate_latest(now)
+    measured = CollectorRegistry()
+    measured.register(_Collected(list(families.values())))
+    text = generate_latest(counted) + generate_latest(measured)
     return CONTENT_TYPE_PLAIN_0_0_4, text.decode()
 
 

@@ -1,19 +1,18 @@
 """The house on Lambda for tests and the benchmark: artefacts for this host, and a Postgres."""
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from functions.rooms import room_of
 from infra.local import database, postgres
 from sam import build, sources
 from sam.target import HOST
 from tests.e2e.lambda_runtime import Function, Outcome, install_client, running
 from tests.e2e.stack_fixture import owner_token
-from tests.support import Answer, Api, Database, gateway_event
+from tests.support import Answer, Api, Database
 
 
 @dataclass
@@ -58,25 +57,9 @@ class Lambdas(Api):
         """One invocation in the warm process of `room`."""
         return self.function(room).invoke(event)
 
-    def __call__(
-        self,
-        method: str,
-        target: str,
-        body: object = None,
-        token: str | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """One request, as API Gateway passes it on; `body` is JSON unless it is bytes."""
-        sent = dict(headers or {})
-        if token is not None:
-            sent["Authorization"] = f"Bearer {token}"
-        raw = body if isinstance(body, bytes) else None if body is None else json.dumps(body)
-        if isinstance(raw, str):
-            sent.setdefault("Content-Type", "application/json")
-        module = room_of(target.partition("?")[0].removeprefix("/functions"))
-        assert module is not None, f"no room at {target}"
-        outcome = self.invoke(module.split(".")[1], gateway_event(method, target, raw, sent))
-        return answered(outcome)
+    def handle(self, module: str, event: Mapping[str, Any]) -> Answer:
+        """One request, as API Gateway passes it on."""
+        return answered(self.invoke(module.split(".")[1], event))
 
 
 def answered(outcome: Outcome) -> Answer:
