@@ -2,7 +2,7 @@
 -- quiet one. One row a job; the history is in the logs.
 
 create table public.job_runs (
-    name text primary key,
+    name text not null,
     first_run_at timestamptz not null default now(),
     last_run_at timestamptz not null default now(),
     succeeded_at timestamptz,
@@ -10,6 +10,7 @@ create table public.job_runs (
     runs bigint not null default 0,
     failures bigint not null default 0,
     seconds double precision not null default 0,
+    constraint job_runs_identity primary key (name),
     constraint job_runs_name_length check (length(name) between 1 and 64),
     constraint job_runs_seconds_positive check (seconds >= 0)
 );

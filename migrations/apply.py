@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import TransactionStatus
 
 from migrations.statements import Statement, UnterminatedError, line_of, split
@@ -283,6 +284,10 @@ def _try_lock(guard: psycopg.Connection) -> bool:
 @contextlib.contextmanager
 def _connected(url: str) -> Iterator[psycopg.Connection]:
     """A connection in autocommit mode; what Postgres says against it becomes a MigrationError."""
+    try:
+        conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # which quotes what stands there, a password perhaps
+        raise MigrationError("that is not the address of a Postgres") from None
     try:
         with psycopg.connect(
             url, autocommit=True, prepare_threshold=None, application_name="vibeloom migrations"

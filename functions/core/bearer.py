@@ -28,6 +28,9 @@ CLOCK_LEEWAY = 30  # s between the identity provider's clock and ours
 KEY_SET_LIFESPAN = 300  # s; how long a key that was rotated out is still believed
 KEY_SET_TIMEOUT = 5  # s
 MIN_REFETCH = 10  # s between fetches of the key set that unknown key ids may cause
+MIN_RETRY = 10  # s between fetches of a key set that could not be fetched: nobody waits for each
+
+_NO_KEYS = "The identity provider's keys cannot be fetched."
 
 queries = sql.load(__file__)
 
@@ -161,25 +164,38 @@ class _KeySet:
     def __init__(self, url: str) -> None:
         from jwt import PyJWKClient
 
-        self._client = PyJWKClient(url, lifespan=KEY_SET_LIFESPAN, timeout=KEY_SET_TIMEOUT)
-        self._refetched = float("-inf")
+        self._client = PyJWKClient(url, cache_jwk_set=False, timeout=KEY_SET_TIMEOUT)
+        self._keys: list[Any] = []
+        self._fetched = self._refetched = self._failed = float("-inf")
 
     def signing_key(self, token: str) -> Any:
         """The key that `token`'s header names. Raises `jwt.InvalidTokenError`, `Unavailable`."""
         import jwt
 
         key_id = jwt.get_unverified_header(token).get("kid")
-        try:
-            known = self._find(key_id, self._client.get_signing_keys())
-            if known is None and time.monotonic() - self._refetched >= MIN_REFETCH:
-                self._refetched = time.monotonic()
-                known = self._find(key_id, self._client.get_signing_keys(refresh=True))
-        except (jwt.PyJWKClientError, jwt.PyJWKSetError, ValueError) as error:
-            logger.error("the key set cannot be fetched", cause=str(error))
-            raise Unavailable("The identity provider's keys cannot be fetched.") from error
+        if time.monotonic() - self._fetched >= KEY_SET_LIFESPAN:
+            self._fetch()
+        known = self._find(key_id, self._keys)
+        if known is None and time.monotonic() - self._refetched >= MIN_REFETCH:
+            self._refetched = time.monotonic()
+            self._fetch()
+            known = self._find(key_id, self._keys)
         if known is None:
             raise jwt.InvalidTokenError("unknown key id")
         return known
+
+    def _fetch(self) -> None:
+        import jwt
+
+        if time.monotonic() - self._failed < MIN_RETRY:
+            raise Unavailable(_NO_KEYS)
+        try:
+            self._keys = self._client.get_signing_keys(refresh=True)
+        except (jwt.PyJWKClientError, jwt.PyJWKSetError, ValueError) as error:
+            self._failed = time.monotonic()
+            logger.error("the key set cannot be fetched", cause=str(error))
+            raise Unavailable(_NO_KEYS) from error
+        self._fetched = time.monotonic()
 
     @staticmethod
     def _find(key_id: str | None, keys: list[Any]) -> Any:

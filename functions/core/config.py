@@ -119,6 +119,19 @@ def _printable(name: str, value: str) -> None:
         raise ConfigError(f"{name}: not printable ASCII without spaces")
 
 
+def _address(name: str, value: str) -> None:
+    """A database's address that libpq understands as it was meant; nothing quotes its password."""
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        host = str(conninfo_to_dict(value).get("host", ""))
+    except ProgrammingError:
+        raise ConfigError(f"{name}: is not the address of a Postgres") from None
+    if "@" in host:
+        raise ConfigError(f"{name}: an @ in the password has to be written as %40")
+
+
 def _secret(env: Environment, name: str, *checks: Callable[[str, str], None]) -> Secret | None:
     text = env.get(name, "")
     if not text:
@@ -202,7 +215,7 @@ def _log_level(env: Environment) -> str:
 
 def load(env: Environment) -> Config:
     """The configuration that `env` describes. Raises `ConfigError`."""
-    database_url = _secret(env, "VIBELOOM_DATABASE_URL")
+    database_url = _secret(env, "VIBELOOM_DATABASE_URL", _address)
     if database_url is None:
         raise ConfigError(
             "VIBELOOM_DATABASE_URL: not set; it is where the functions log in"

@@ -6,6 +6,7 @@ that dies leaves it dirty, and two runs at once write the same. What happens on 
 the lanes of the day before and after it (`lanes.REACH`), so these are written with it.
 """
 
+import math
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -40,10 +41,11 @@ class Day(NamedTuple):
     timeout: int  # s
 
 
-def refresh_days(owner: UUID, first: date, last: date) -> None:
+def refresh_days(owner: UUID, first: date, last: date, stop: float = math.inf) -> None:
     """Brings the daily figures of `owner` from `first` to `last` up to the last committed event.
 
-    At most `MAX_DAYS` of them; what is left stays marked.
+    At most `MAX_DAYS` of them, and none is begun after `stop` (s, of the monotonic clock); what is
+    left stays marked.
     """
     first, last = first - ONE_DAY, last + ONE_DAY  # a neighbour that changed reaches in
     asked = {"owner": owner, "first": first, "last": last}
@@ -52,7 +54,7 @@ def refresh_days(owner: UUID, first: date, last: date) -> None:
         return
     settle(owner)
     done = 0
-    while done < MAX_DAYS:
+    while done < MAX_DAYS and time.monotonic() < stop:
         marked = db.call(User(owner), queries.dirty_days.sql, {**asked, "most": AT_ONCE})
         if not marked:
             return
@@ -68,15 +70,15 @@ def refresh_dirty_days() -> int:
 
     Owners whose turn has not come after `LONGEST` are left to the next run.
     """
-    stop = time.monotonic() + LONGEST
     count_batches()
+    stop = time.monotonic() + LONGEST
     with db.service("whose days are dirty is the house's to know") as connection:
         waiting = list(queries.dirty_owners(connection, most=MAX_OWNERS))
     done = 0
     for owner, first, last in waiting:
         if time.monotonic() > stop:
             break
-        refresh_days(owner, first, last)
+        refresh_days(owner, first, last, stop)
         done += 1
     return done
 

@@ -23,17 +23,13 @@ class SetupError(Exception):
 
 def prepare(environment: Mapping[str, str]) -> None:
     """Does all of it. Raises SetupError, MigrationError, psycopg.Error."""
-    admin_url = _required(environment, "DATABASE_URL")
-    functions_url = _required(environment, "VIBELOOM_DATABASE_URL")
-    try:
-        password = conninfo_to_dict(functions_url).get("password")
-    except psycopg.ProgrammingError:
-        raise SetupError("VIBELOOM_DATABASE_URL: is not the address of a Postgres") from None
+    admin_url, _ = _address(environment, "DATABASE_URL")
+    functions_url, password = _address(environment, "VIBELOOM_DATABASE_URL")
     if not password:
         raise SetupError("VIBELOOM_DATABASE_URL: holds no password for the functions' login")
     database.prepare(admin_url, print)
     if _login_fails(functions_url):
-        database.set_functions_password(admin_url, str(password))
+        database.set_functions_password(admin_url, password)
         if cause := _login_fails(functions_url):
             raise SetupError(
                 f"VIBELOOM_DATABASE_URL: {database.FUNCTIONS_ROLE} cannot log in there: {cause}"
@@ -49,11 +45,18 @@ def _login_fails(url: str) -> str:
     return ""
 
 
-def _required(environment: Mapping[str, str], name: str) -> str:
-    value = environment.get(name)
-    if not value:
+def _address(environment: Mapping[str, str], name: str) -> tuple[str, str]:
+    """The address and its password; libpq's own complaints would quote what stands there."""
+    url = environment.get(name)
+    if not url:
         raise SetupError(f"{name}: not set")
-    return value
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise SetupError(f"{name}: is not the address of a Postgres") from None
+    if "@" in str(parts.get("host", "")):
+        raise SetupError(f"{name}: an @ in the password has to be written as %40")
+    return url, str(parts.get("password") or "")
 
 
 def main() -> int:

@@ -129,6 +129,8 @@ def test_setup_gives_the_functions_a_new_password(host: Host) -> None:
         ("DATABASE_URL", ""),
         ("DATABASE_URL", "postgresql://postgres:wrong@{address}/vibeloom"),
         ("VIBELOOM_DATABASE_URL", "postgresql://vibeloom_functions@{address}/vibeloom"),
+        ("DATABASE_URL", "admin:wrong@{address}/vibeloom"),
+        ("DATABASE_URL", "postgresql://postgres:wr@wrong@{address}/vibeloom"),
         ("VIBELOOM_DATABASE_URL", "nonsense"),
     ],
 )
@@ -139,6 +141,7 @@ def test_setup_says_what_is_wrong(host: Host, name: str, value: str) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {name}: ")
     assert "Traceback" not in done.stderr
+    assert "wrong@" not in done.stderr
 
 
 def test_the_image_has_the_migrations(host: Host) -> None:

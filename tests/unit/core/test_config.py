@@ -42,6 +42,13 @@ def test_configured_keys() -> None:
     ("name", "value"),
     [
         ("VIBELOOM_DATABASE_URL", ""),
+        ("VIBELOOM_DATABASE_URL", "nonsense"),
+        ("VIBELOOM_DATABASE_URL", "functions:pw@host/db"),
+        ("VIBELOOM_DATABASE_URL", "postgresql://functions:p@ss@host/db"),
+        ("VIBELOOM_JOB_TOKEN", "short"),
+        ("VIBELOOM_JOB_TOKEN", "with a space " * 4),
+        ("VIBELOOM_METRICS_TOKEN", "short"),
+        ("VIBELOOM_METRICS_NAMESPACE", "with a space"),
         ("VIBELOOM_OWNER_ID", "me"),
         ("VIBELOOM_LOG_LEVEL", "LOUD"),
         ("THREADS", "many"),

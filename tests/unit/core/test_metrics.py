@@ -100,6 +100,7 @@ if sys.argv[1] == "count":
     metrics.count(metrics.EVENTS, int(sys.argv[2]))
     metrics.answered("ingest", "POST", 200, 0.03, None)
     metrics.answered("ingest", "POST", 401, 0.03, "invalid_signature")
+    metrics.answered("gateway", f"BREW{sys.argv[2]}", 404, None, "not_found")
 else:
     reading = [
         (metrics.UNCOUNTED_BATCHES, {"queue": "uncounted_batches"}, 2),
@@ -137,4 +138,6 @@ def test_the_workers_counters_are_summed(tmp_path: Any) -> None:
     assert samples['vibeloom_request_duration_seconds_bucket{le="0.05",room="ingest"}'] == "4.0"
     assert samples['vibeloom_queue_depth{queue="dirty_days"}'] == "3.0"
     assert samples["vibeloom_late_jobs"] == "0.0"
+    assert samples['vibeloom_requests_total{method="other",room="gateway",status="404"}'] == "2.0"
+    assert "BREW" not in out  # what a stranger sends makes no new series
     assert out.count("# TYPE vibeloom_queue_depth gauge") == 1

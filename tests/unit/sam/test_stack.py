@@ -162,7 +162,7 @@ def test_the_stages_do_not_meet() -> None:
     for stage in stages:
         assert stage["template_file"] == "template.yaml"
         assert stage["resolve_s3"] is True
-        assert stage["capabilities"] == "CAPABILITY_IAM"
+        assert stage["capabilities"] == "CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
 
 
 def test_production_leaves_the_pooler_room() -> None:
