@@ -111,12 +111,15 @@ MIN_SECRET = 32  # characters; RFC 7518 §3.2: an HMAC key is at least as long a
 
 def _long_enough(name: str, value: str) -> None:
     if len(value) < MIN_SECRET:
-        raise ConfigError(f"{name}: shorter than {MIN_SECRET} characters")
+        raise ConfigError(f"{name}: shorter than {MIN_SECRET} characters; `openssl rand -hex 24`")
 
 
 def _printable(name: str, value: str) -> None:
     if not re.fullmatch(r"[!-~]+", value):
         raise ConfigError(f"{name}: not printable ASCII without spaces")
+
+
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
 def _address(name: str, value: str) -> None:
@@ -125,11 +128,16 @@ def _address(name: str, value: str) -> None:
     from psycopg.conninfo import conninfo_to_dict
 
     try:
-        host = str(conninfo_to_dict(value).get("host", ""))
+        parts = conninfo_to_dict(value)
     except ProgrammingError:
-        raise ConfigError(f"{name}: is not the address of a Postgres") from None
-    if "@" in host:
+        parts = {}
+    ports = str(parts.get("port") or "5432").split(",")
+    if not parts or not all(port.isdecimal() and int(port) < 65_536 for port in ports):
+        raise ConfigError(f"{name}: is not the address of a Postgres (in a password, / is %2F)")
+    if "@" in str(parts.get("host", "")):
         raise ConfigError(f"{name}: an @ in the password has to be written as %40")
+    if (mode := parts.get("sslmode") or "prefer") not in _SSL_MODES:
+        raise ConfigError(f"{name}: sslmode={mode} is none of {', '.join(_SSL_MODES)}")
 
 
 def _secret(env: Environment, name: str, *checks: Callable[[str, str], None]) -> Secret | None:
@@ -137,7 +145,7 @@ def _secret(env: Environment, name: str, *checks: Callable[[str, str], None]) ->
     if not text:
         return None
     if text.startswith("arn:") and not ADDRESS.fullmatch(text):
-        raise ConfigError(f"{name}: is an ARN, but of no secret and no parameter")
+        raise ConfigError(f"{name}: is an ARN, but neither a secret's nor an SSM parameter's")
     port = _number(env, "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT", 2_773, 65_535)
     return Secret(name, text, checks, Store(port, env.get("AWS_SESSION_TOKEN", "")))
 

@@ -109,9 +109,22 @@ def app() -> App:
         response.headers["Allow"] = ", ".join(allowed)
         return response
 
-    resolver.exception_handler(Exception)(lambda error: _rendered(_as_api_error(error)))
+    def refused(error: Exception) -> Response[str]:
+        if isinstance(error, RequestValidationError) and _body_is_no_json(resolver, error):
+            return _rendered(
+                UnsupportedMediaType("Send the body as Content-Type: application/json.")
+            )
+        return _rendered(_as_api_error(error))
+
+    resolver.exception_handler(Exception)(refused)
     resolver.exception_handler(NotFoundError)(no_route)
     return resolver
+
+
+def _body_is_no_json(resolver: App, error: RequestValidationError) -> bool:
+    """Whether the complaint is of a body that was sent as something else, such as curl's form."""
+    sent = (resolver.current_event.headers or {}).get("content-type", "")
+    return error.errors()[0]["loc"][0] == "body" and bool(sent) and "json" not in sent.lower()
 
 
 def _as_api_error(error: Exception) -> ApiError:

@@ -16,3 +16,7 @@ select public.ensure_deployment_owner(:email::text, :id::uuid);
 -- name: schema_version()$
 -- For `/readyz`: the newest migration that the database has.
 select public.schema_version();
+
+-- name: is_past_row_level_security()$
+-- For `/readyz`: nothing that a policy says binds such a login.
+select r.rolsuper or r.rolbypassrls from pg_catalog.pg_roles as r where r.rolname = session_user;

@@ -15,11 +15,17 @@ def check() -> dict[str, str]:
     with db.service("the schema's version is not any user's data") as connection:
         try:
             version: str | None = queries.schema_version(connection)
+            too_mighty: bool = queries.is_past_row_level_security(connection)
         except pg.UndefinedFunction:
             raise Unavailable(f"The database has no schema yet: {REMEDY}.") from None
     if version is None or version < db.SCHEMA_VERSION:
         raise Unavailable(
             f"The database is at migration {version}, this code needs {db.SCHEMA_VERSION}:"
             f" {REMEDY}."
+        )
+    if too_mighty:
+        raise Unavailable(
+            "The functions log in as a role that row-level security does not bind: a superuser, or"
+            " one with bypassrls. Give VIBELOOM_DATABASE_URL the role vibeloom_functions."
         )
     return {"status": "ready", "schema_version": version}

@@ -91,6 +91,8 @@ class Store:
             return str(json.loads(text)[key]) if key else text
         except (OSError, ValueError, KeyError, TypeError) as error:
             cause = str(error) if isinstance(error, OSError) else type(error).__name__
+            if isinstance(error, ConnectionRefusedError):
+                cause = "no Parameters and Secrets Lambda Extension answers on loopback"
             logger.error("a secret cannot be looked up", setting=setting, cause=cause)
             raise Unavailable(_MISCONFIGURED) from error
 

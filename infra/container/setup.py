@@ -16,6 +16,8 @@ from psycopg.conninfo import conninfo_to_dict
 from infra.local import database
 from migrations.apply import MigrationError
 
+MIGHTY = "select rolsuper or rolbypassrls from pg_roles where rolname = session_user"
+
 
 class SetupError(Exception):
     """The database cannot be prepared; the message says what to do."""
@@ -39,7 +41,13 @@ def prepare(environment: Mapping[str, str]) -> None:
 def _login_fails(url: str) -> str:
     """Why one cannot log in at this address, or nothing."""
     try:
-        psycopg.connect(url, connect_timeout=10).close()
+        with psycopg.connect(url, connect_timeout=10) as connection:
+            [(is_mighty,)] = connection.execute(MIGHTY).fetchall()
+            if is_mighty:
+                raise SetupError(
+                    "VIBELOOM_DATABASE_URL: logs in as a superuser, or one with bypassrls:"
+                    f" row-level security would bind nobody. Use {database.FUNCTIONS_ROLE}"
+                )
     except psycopg.OperationalError as error:
         return str(error)
     return ""

@@ -132,16 +132,29 @@ def test_setup_gives_the_functions_a_new_password(host: Host) -> None:
         ("DATABASE_URL", "admin:wrong@{address}/vibeloom"),
         ("DATABASE_URL", "postgresql://postgres:wr@wrong@{address}/vibeloom"),
         ("VIBELOOM_DATABASE_URL", "nonsense"),
+        ("VIBELOOM_DATABASE_URL", "postgresql://postgres:{password}@{address}/vibeloom"),
     ],
 )
 def test_setup_says_what_is_wrong(host: Host, name: str, value: str) -> None:
     """One line that names the setting, and exit code 1."""
-    given = host.environment("setup") | {name: value.format(address=host.address)}
+    given = host.environment("setup") | {
+        name: value.format(address=host.address, password=SECRETS["POSTGRES_PASSWORD"])
+    }
     done = host.image.run(host.command("setup"), **given)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {name}: ")
     assert "Traceback" not in done.stderr
     assert "wrong@" not in done.stderr
+
+
+def test_a_token_that_cannot_be_issued_says_why(host: Host) -> None:
+    """One line, and no traceback for whoever installs."""
+    issue = [*host.command("setup")[:2], "infra.container.issue_token"]
+    for name, changed in (("", {}), ("first", {"VIBELOOM_DATABASE_URL": "nonsense"})):
+        done = host.image.run([*issue, name], **host.environment("gateway") | changed)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
 
 
 def test_the_image_has_the_migrations(host: Host) -> None:

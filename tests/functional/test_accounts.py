@@ -283,3 +283,15 @@ def test_every_route_asks_who_you_are(api: Api, method: str, target: str) -> Non
     """Without a token: 401."""
     assert api(method, target).error == "missing_auth"
     assert api(method, target, token="vlm_x").error == "invalid_token"
+
+
+def test_a_body_of_another_type_is_a_415(api: Api, owner_token: str, laptop: Registered) -> None:
+    """What curl sends by itself is no JSON; the answer says so, not that fields are missing."""
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    for method, path, body in (
+        ("POST", "/v1/tokens", b'{"name": "x", "scopes": ["query:read"]}'),
+        ("PATCH", f"/v1/sources/{laptop.id}", b'{"expected_every_hours": 2}'),
+    ):
+        answer = api(method, path, body, token=owner_token, headers=headers)
+        assert (answer.status, answer.error) == (415, "unsupported_media_type")
+        assert "application/json" in answer.message

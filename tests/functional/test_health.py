@@ -141,6 +141,17 @@ def test_the_report_on_lambda(
     assert logged["figures"]["LateJobs"] == 0
 
 
+def test_a_login_past_row_level_security_is_not_ready(
+    monkeypatch: pytest.MonkeyPatch, api: Api, database: Database
+) -> None:
+    """Whoever gave the functions the administrator's address learns it before anybody uses it."""
+    monkeypatch.setenv("VIBELOOM_DATABASE_URL", database.admin_url)
+    fresh_process()
+    answer = api("GET", "/readyz")
+    assert (answer.status, answer.error) == (503, "unavailable")
+    assert "vibeloom_functions" in answer.message
+
+
 def test_the_database_is_away(
     monkeypatch: pytest.MonkeyPatch, scraped: None, api: Api, database: Database
 ) -> None:

@@ -43,6 +43,10 @@ def test_configured_keys() -> None:
     [
         ("VIBELOOM_DATABASE_URL", ""),
         ("VIBELOOM_DATABASE_URL", "nonsense"),
+        ("VIBELOOM_DATABASE_URL", " "),
+        ("VIBELOOM_DATABASE_URL", "postgresql://functions:p/w@host/db"),
+        ("VIBELOOM_DATABASE_URL", "postgresql://functions@host:99999/db"),
+        ("VIBELOOM_DATABASE_URL", "postgresql://functions@host/db?sslmode=requir"),
         ("VIBELOOM_DATABASE_URL", "functions:pw@host/db"),
         ("VIBELOOM_DATABASE_URL", "postgresql://functions:p@ss@host/db"),
         ("VIBELOOM_JOB_TOKEN", "short"),
