@@ -74,7 +74,7 @@ def measure(stack: Stack, say: Callable[[str], None]) -> Iterator[Figure]:
     stack.database.rows("create table bench_plain (like public.event_hourly including all)")
     fill(stack, SMALL, say)
     count(stack)
-    stack.database.rows("vacuum (analyze) public.event_hourly")
+    stack.database.rows("vacuum (analyze) public.event_hourly, public.batches")
     small = {question: ask(stack, question, SMALL, say) for question in QUESTIONS}
     fill(stack, MIDDLE - SMALL, say)
     count(stack)
@@ -85,7 +85,7 @@ def measure(stack: Stack, say: Callable[[str], None]) -> Iterator[Figure]:
     fill(stack, LARGE - COUNTED - MIDDLE, say)
     say("counting the rest")
     count(stack)
-    stack.database.rows("vacuum (analyze) public.event_hourly")
+    stack.database.rows("vacuum (analyze) public.event_hourly, public.batches")
     large = {question: ask(stack, question, LARGE, say) for question in QUESTIONS}
     raw = min(timed(lambda: stack.database.rows(RAW, SOURCES[0])) for _ in range(3))
     for question in QUESTIONS:

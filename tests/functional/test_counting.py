@@ -282,3 +282,18 @@ def test_two_owners_are_counted_apart(
     assert database.value("select batches from count_batches(10, %s)", owner) == 1
     assert database.value("select count(*) from batches where counted_at is null") == 1
     assert_exact(database)
+
+
+def test_runs_over_the_same_hours_take_no_more_room(
+    api: Api, laptop: Registered, database: Database
+) -> None:
+    """A table that grew with every run would make every question slower, for as many rows."""
+    hours = [datetime.now(UTC) - timedelta(hours=hour) for hour in range(1, 1_001)]
+    sizes = []
+    for _ in range(12):
+        events = [laptop.event(timestamp=hour.isoformat()) for hour in hours]
+        assert laptop.send(api, events).status == 200
+        database.rows("select count_batches()")
+        sizes.append(database.value("select pg_relation_size('event_hourly')"))
+    assert database.value("select count(*) from event_hourly") <= 1_010
+    assert sizes[-1] <= 1.5 * sizes[0]
