@@ -73,12 +73,16 @@ def test_killed_at_any_moment_every_event_arrives_exactly_once(
         return (503, {}, {}) if dice.random() < 0.1 else None
 
     server.always = slowly
+    grow(900)
+    began = time.monotonic()
+    with _running(env, "monitor", "run", "--once") as process:
+        _finish(process)
+    lasts = time.monotonic() - began  # as long as it takes on this machine at this moment
     killed = 0
     for _ in range(KILLS):
         grow(900)
         with _running(env, "monitor", "run", "--once") as process:
-            # starting takes about a third of a second; then it reads and sends for about another
-            time.sleep(dice.uniform(0.2, 0.9))
+            time.sleep(dice.uniform(0.2, 1.0) * lasts)
             killed += process.poll() is None
             process.kill()
     server.always = None
