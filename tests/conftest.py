@@ -4,7 +4,6 @@ import io
 import itertools
 import logging
 import os
-import tempfile
 import tracemalloc  # noqa: F401 (pytest imports it inside its hook, which an import may call)
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,9 +21,9 @@ from tests.support import (
     Api,
     Database,
     Registered,
-    fastest_directory,
     fresh_process,
     register_source,
+    throwaway_postgres,
 )
 
 BOOTSTRAP = Path(__file__).parent.parent / "infra/local/bootstrap.sql"
@@ -58,12 +57,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[postgres.Server]:
     if (given := request.config.getoption("--postgres")) is not None:
         yield postgres.Server(data=Path(given), sockets=Path(given))
         return
-    with tempfile.TemporaryDirectory(prefix="vl-", dir=fastest_directory()) as home:
-        started = postgres.start(Path(home) / "pg", settings=postgres.THROWAWAY)
-        try:
-            yield started
-        finally:
-            started.stop()
+    with throwaway_postgres() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

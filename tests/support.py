@@ -8,6 +8,7 @@ import json
 import os
 import random
 import string
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from psycopg.rows import dict_row
 
 from functions.gateway import Context
 from functions.rooms import room_of
+from infra.local import postgres
 
 ROOM_STATE = (
     ("functions.core.config", "config"),
@@ -53,6 +55,17 @@ def fresh_process() -> None:
     for module, name in ROOM_STATE:
         getattr(importlib.import_module(module), name).cache_clear()
     signing.key_ring._known.clear()
+
+
+@contextmanager
+def throwaway_postgres(programs: Path | None = None) -> Iterator[postgres.Server]:
+    """A Postgres that a crash may empty, gone afterwards; `programs` are another version's."""
+    with tempfile.TemporaryDirectory(prefix="vl-", dir=fastest_directory()) as home:
+        started = postgres.start(Path(home) / "pg", postgres.THROWAWAY, programs=programs)
+        try:
+            yield started
+        finally:
+            started.stop()
 
 
 @dataclass(frozen=True)

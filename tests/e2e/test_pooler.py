@@ -6,7 +6,6 @@ Everybody shares that connection, so whatever a transaction left on it the next 
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -22,7 +21,7 @@ from migrations import apply
 from tests import pooler, supabase_project, tools
 from tests.conftest import LOGIN
 from tests.e2e.stack_fixture import environment
-from tests.support import fastest_directory, fresh_process
+from tests.support import fresh_process, throwaway_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 ADA = UUID("00000000-0000-4000-8000-000000000001")
@@ -75,14 +74,9 @@ CORE = {
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[postgres.Server]:
     """The Postgres that Supabase runs, whose databases are projects'."""
-    programs = tools.postgres_17()
-    with tempfile.TemporaryDirectory(prefix="vl-", dir=fastest_directory()) as home:
-        server = postgres.start(Path(home) / "pg", postgres.THROWAWAY, programs=programs)
-        try:
-            supabase_project.make_each_new_database_one(server)
-            yield server
-        finally:
-            server.stop()
+    with throwaway_postgres(tools.postgres_17()) as server:
+        supabase_project.make_each_new_database_one(server)
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from infra.local import postgres
 from migrations import apply
 from tests import pooler, supabase_project, tools
 from tests.e2e.stack_fixture import free_port
-from tests.support import fastest_directory
+from tests.support import throwaway_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = [migration.version for migration in apply.read()]
@@ -116,13 +115,8 @@ class Project:
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[postgres.Server]:
     """The Postgres that Supabase runs."""
-    programs = tools.postgres_17()
-    with tempfile.TemporaryDirectory(prefix="vl-", dir=fastest_directory()) as home:
-        server = postgres.start(Path(home) / "pg", postgres.THROWAWAY, programs=programs)
-        try:
-            yield server
-        finally:
-            server.stop()
+    with throwaway_postgres(tools.postgres_17()) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

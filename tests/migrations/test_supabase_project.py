@@ -1,7 +1,6 @@
 """The migrations on a database with a Supabase project's roles and default privileges."""
 
 import itertools
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from infra.local import postgres
 from migrations import apply
 from tests import supabase_project
-from tests.support import fastest_directory
+from tests.support import throwaway_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,12 +48,8 @@ numbers = itertools.count()
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[postgres.Server]:
     """A cluster of its own: in a project, the first migration makes the roles."""
-    with tempfile.TemporaryDirectory(prefix="vl-", dir=fastest_directory()) as home:
-        started = postgres.start(Path(home) / "pg", settings=postgres.THROWAWAY)
-        try:
-            yield started
-        finally:
-            started.stop()
+    with throwaway_postgres() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
