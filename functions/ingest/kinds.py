@@ -100,6 +100,10 @@ class Emotion(Payload):
     trigger: Name | None = Field(default=None, description="The app or domain in front")
 
 
+# Input, output, cache reads, cache writes, and of these the ones that live an hour.
+Request = Annotated[list[Tokens], Field(min_length=5, max_length=5)]
+
+
 def _either(snake: str, camel: str) -> Any:
     """The database reads both spellings, the first that is there; so does the check."""
     return Field(default=None, validation_alias=AliasChoices(snake, camel))
@@ -114,6 +118,13 @@ class Llm(Payload):
     output_tokens: Tokens | None = _either("output_tokens", "outputTokens")
     cache_read_tokens: Tokens | None = _either("cache_read_tokens", "cacheReadTokens")
     cache_creation_tokens: Tokens | None = _either("cache_creation_tokens", "cacheCreationTokens")
+    cache_creation_1h_tokens: Tokens | None = _either(
+        "cache_creation_1h_tokens", "cacheCreation1hTokens"
+    )
+    web_searches: Count | None = _either("web_searches", "webSearches")
+    requests: Annotated[list[Request], Field(max_length=1_000)] | None = None
+    speed: Literal["standard", "fast"] | None = None
+    service_tier: Word | None = _either("service_tier", "serviceTier")
     purpose: Name | None = None
 
 

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 
 MAX_BATCH = 1_000  # events
 MAX_SENT = 5 * 1024 * 1024  # bytes of a body as sent
+MAX_REVISION = 2**63 - 1  # a bigint
 MAX_UNPACKED = 20 * 1024 * 1024  # bytes of a body after gzip
 
 # The only list of event kinds. Of VibeTea's, the first six are the published contract, the others
@@ -72,6 +73,19 @@ class Event(TypedDict):
     payload: InstanceOf[dict[str, Any]]  # checked to be an object, not copied
     eventType: NotRequired[str]
     type: NotRequired[str]
+    revision: NotRequired[
+        Annotated[
+            int,
+            Field(
+                ge=0,
+                le=MAX_REVISION,
+                description="Given for an event whose id is unique for its owner, whatever source"
+                " sends it, such as a message of a session log. The event with the highest revision"
+                " is stored.",
+                examples=[1772445605000],
+            ),
+        ]
+    ]
 
 
 Batch = Annotated[list[Event], FailFast()]

@@ -29,7 +29,7 @@ ROWS: list[tuple[str, dict[str, Any], bool, tuple[int | None, ...], Decimal | No
     ("browser", {"domain": "docs.rs", "category": "research"}, False, NO_TOKENS, None),
     ("heartbeat", {"entity": "lib.rs", "is_write": True}, False, NO_TOKENS, None),
     ("emotion", {"emotion": "anger", "score": 0.5}, False, NO_TOKENS, None),
-    ("llm", LLM, False, (1_000_000, 10, 20, 0), Decimal("3.000156")),
+    ("llm", LLM, False, (1_000_000, 10, 20, 0), Decimal("6.000237")),
     ("llm", {"model": "of-my-own"}, False, (0, 0, 0, 0), None),
     ("llm", {"model": "of-my-own", "inputTokens": 7}, False, (7, 0, 0, 0), None),
     (

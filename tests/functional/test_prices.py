@@ -62,13 +62,12 @@ def send(api: Api, source: Registered, numbers: range, model: str = "weaver-1") 
 def add_price(database: Database, model: str, usd: str, since: str = "2026-01-01") -> None:
     """A price of so much for a million tokens in, ten times as much out."""
     database.rows(
-        "insert into model_prices select %s, %s, 'loomworks', %s, 10 * u, u / 10, u * 1.25"
-        " from (select %s::numeric as u) as p"
+        "insert into model_prices select %s, 'standard', %s, 0, 'loomworks', u, 10 * u, u / 10,"
+        " u * 1.25, 2 * u, 0 from (select %s::numeric as u) as p"
         " on conflict on constraint model_prices_identity do update set"
         " input_usd = excluded.input_usd, output_usd = excluded.output_usd",
         model,
         since,
-        Decimal(usd),
         Decimal(usd),
     )
 

@@ -35,13 +35,17 @@ MATRIX = (
     Row("access_tokens", OWN, NONE, policy="access_tokens_select_owner"),
     Row("batches", OWN, NONE, policy="batches_select_owner"),
     Row("events", OWN, NONE, policy="events_select_owner"),
+    Row("event_versions", OWN, NONE, policy="event_versions_select_owner"),
+    Row("project_names", OWN, NONE, policy="project_names_select_owner"),
     Row("model_prices", ALL, ALL, policy="model_prices_select_everybody"),
+    Row("price_lists", ALL, ALL, policy="price_lists_select_everybody"),
     Row("event_hourly", OWN, NONE, policy="event_hourly_select_owner"),
     Row("token_hourly", OWN, NONE, policy="token_hourly_select_owner"),
     Row("dirty_days", OWN, NONE, policy="dirty_days_select_owner"),
     Row("event_counts", OWN, NONE, policy="event_hourly_select_owner", under="event_hourly"),
     Row("token_counts", OWN, NONE, policy="token_hourly_select_owner", under="token_hourly"),
     Row("error_episodes", OWN, NONE, policy="error_episodes_select_owner"),
+    Row("agent_runs", OWN, NONE, policy="agent_runs_select_owner"),
     Row("errors_daily", OWN, NONE, policy="error_episodes_select_owner", under="error_episodes"),
     Row("mv_errors_fixed", OWN, NONE, policy="error_episodes_select_owner", under="error_episodes"),
     Row("mv_emotions", OWN, NONE, policy="events_select_owner", under="events"),
@@ -61,18 +65,28 @@ ACTORS = {
     "anon": "anon",
     "ingest": "vibeloom_ingest",
 }
-WHOSE = {"profiles": "id", "model_prices": "null", "job_runs": "null"}  # where it is not owner_id
+# Where it is not owner_id.
+WHOSE = {"profiles": "id", "model_prices": "null", "price_lists": "null", "job_runs": "null"}
 
 
 # A table is not granted; a view that unites tables is not even writable.
 REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)
 # A column to try to change, where it is not owner_id.
-SET = {"profiles": "email", "model_prices": "provider", "job_runs": "name"}
+SET = {
+    "profiles": "email",
+    "model_prices": "provider",
+    "price_lists": "source",
+    "job_runs": "name",
+}
 
 
 DERIVED = (
     "insert into error_episodes select owner_id, occurred_at, source_id, id, 'loom', sha256('x'),"
     " 'other', null from events where owner_id = %s limit 1",
+    "insert into event_versions select owner_id, id, 1, occurred_at, source_id"
+    " from events where owner_id = %s limit 1",
+    "insert into project_names (owner_id, name) values (%s, 'harp')",
+    "insert into agent_runs values (%s, now(), gen_random_uuid(), '', 'cargo test', 1, 0)",
     "insert into time_daily values (%s, '2026-11-04', 'human', '', '', '', 1)",
     "insert into session_daily values"
     " (%s, '2026-11-04', 'human', '1', '', now(), now(), 1, '{}', 0, 0, 0, 0, 0)",
