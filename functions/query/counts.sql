@@ -185,11 +185,13 @@ select
 from page as p
 order by part asc, events desc, label asc;
 
--- name: tokens(zone, since, until, recent, source, project, provider, model, after, limit)
--- Totals (part 0), a page of rows (1) and the costs of recent days (2), one snapshot; rides (owner, hour).
+-- name: tokens(zone, by, grouping, since, until, recent, source, project, provider, model, after, limit, top)
+-- Totals (part 0), a page of rows (1), costs of recent days (2), unpriced models (3); rides (owner, hour).
 with cells as (
     select
-        ((c.hour + c.quarter * interval '15 minutes') at time zone :zone::text)::date as day,
+        date_trunc(
+            :by::text, (c.hour + c.quarter * interval '15 minutes') at time zone :zone::text
+        )::date as day,
         c.provider,
         c.model,
         c.project,
@@ -223,15 +225,32 @@ with cells as (
     having sum(c.calls) > 0
 ),
 
-page as (
-    select c.*
+grouped as (
+    select
+        c.day,
+        case when :grouping::text in ('detail', 'model') then c.provider else '' end as provider_name,
+        case when :grouping::text in ('detail', 'model') then c.model else '' end as model_name,
+        case when :grouping::text in ('detail', 'project') then c.project else '' end as project_name,
+        sum(c.calls)::bigint as calls,
+        sum(c.tokens_input)::bigint as tokens_input,
+        sum(c.tokens_output)::bigint as tokens_output,
+        sum(c.tokens_cache_read)::bigint as tokens_cache_read,
+        sum(c.tokens_cache_write)::bigint as tokens_cache_write,
+        sum(c.cost_usd) as cost_usd,
+        sum(c.unpriced)::bigint as unpriced
     from cells as c
+    group by c.day, provider_name, model_name, project_name
+),
+
+page as (
+    select g.*
+    from grouped as g
     where
         :after::text [] is null
-        or (c.day::text, c.provider, c.model, c.project) > (
+        or (g.day::text, g.provider_name, g.model_name, g.project_name) > (
             (:after::text [])[1], (:after::text [])[2], (:after::text [])[3], (:after::text [])[4]
         )
-    order by c.day, c.provider, c.model, c.project
+    order by g.day, g.provider_name, g.model_name, g.project_name
     limit :limit::integer
 ),
 
@@ -256,6 +275,18 @@ spent as (
         and (:provider::text is null or c.provider = :provider::text)
         and (:model::text is null or c.model = :model::text)
     group by day
+),
+
+unlisted as (
+    select
+        c.provider,
+        c.model,
+        sum(c.unpriced)::bigint as unpriced
+    from cells as c
+    group by c.provider, c.model
+    having sum(c.unpriced) > 0
+    order by unpriced desc, c.model asc, c.provider asc
+    limit :top::integer
 )
 
 select
@@ -276,9 +307,9 @@ union all
 select
     1 as part,
     p.day,
-    p.provider,
-    p.model,
-    p.project,
+    p.provider_name,
+    p.model_name,
+    p.project_name,
     p.calls,
     p.tokens_input,
     p.tokens_output,
@@ -302,4 +333,19 @@ select
     s.cost_usd::double precision,
     s.unpriced
 from spent as s
+union all
+select
+    3 as part,
+    null as day,
+    n.provider,
+    n.model,
+    '' as project,
+    n.unpriced as calls,
+    0 as tokens_input,
+    0 as tokens_output,
+    0 as tokens_cache_read,
+    0 as tokens_cache_write,
+    0 as cost_usd,
+    n.unpriced
+from unlisted as n
 order by part, day, provider, model, project;

@@ -11,6 +11,8 @@ from functions.query.errors_models import (
     DayErrors,
     Errors,
     ErrorTotals,
+    LaneErrors,
+    ProgramErrors,
     ProjectErrors,
 )
 from functions.query.models import Asked
@@ -34,7 +36,7 @@ queries = sql.load(__file__, "errors.sql")
 
 
 def errors(user: User, asked: Asked, now: datetime) -> Errors:
-    """Errors by class, project and day, as they are at this moment.
+    """Errors by class, program, lane, project and day, as they are at this moment.
 
     Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
     """
@@ -44,6 +46,7 @@ def errors(user: User, asked: Asked, now: datetime) -> Errors:
     bounds = span.bounds
     refresh_days(user.id, span.first_day, span.last_day)
     refresh_days(user.id, FIRST_DAY, LAST_DAY)
+    [(pending,)] = db.call(user, queries.pending_days.sql, {})
     rows = db.call(user, queries.errors.sql, {"zone": span.zone, **bounds, **narrowed})
     parts: dict[str, list[dict[str, Any]]] = {}
     for part, name, *figures in rows:
@@ -54,8 +57,11 @@ def errors(user: User, asked: Asked, now: datetime) -> Errors:
         period=span.answer(),
         totals=ErrorTotals.model_validate(totals),
         by_class=[ClassErrors.model_validate(found) for found in parts.get("class", [])],
+        by_program=[ProgramErrors.model_validate(found) for found in parts.get("program", [])],
+        by_lane=[LaneErrors.model_validate(found) for found in parts.get("lane", [])],
         by_project=[ProjectErrors.model_validate(found) for found in parts.get("project", [])],
         by_day=[DayErrors.model_validate(found) for found in parts.get("day", [])],
+        pending_days=pending,
     )
 
 

@@ -1,5 +1,6 @@
 -- name: errors(zone, since, until, source, project)
--- All groupings of one snapshot; rides on the two indexes of error_episodes and on (owner, hour).
+-- All groupings of one snapshot; rides on the two indexes of error_episodes, on (owner, hour) and on
+-- (owner, quarter).
 with wanted as (
     select f.id from public.sources as f where f.name = :source::text
 ),
@@ -9,6 +10,8 @@ facts as (
         (e.opened_at at time zone :zone::text)::date as day,
         e.project,
         e.class,
+        e.program,
+        e.lane,
         1::bigint as introduced,
         0::bigint as fixed,
         (e.fixed_at is null)::integer::bigint as unresolved,
@@ -26,6 +29,8 @@ facts as (
         (e.fixed_at at time zone :zone::text)::date as day,
         e.project,
         e.class,
+        e.program,
+        e.lane,
         0 as introduced,
         1 as fixed,
         0 as unresolved,
@@ -43,6 +48,8 @@ facts as (
         ((c.hour + c.quarter * interval '15 minutes') at time zone :zone::text)::date as day,
         c.project,
         null as class,
+        '' as program,
+        'human' as lane,
         0 as introduced,
         0 as fixed,
         0 as unresolved,
@@ -59,18 +66,39 @@ facts as (
         and (:source::text is null or c.source_id = (select w.id from wanted as w))
         and (:project::text is null or c.project = :project::text)
     group by day, c.project
+    union all
+    select
+        (r.quarter at time zone :zone::text)::date as day,
+        r.project,
+        null as class,
+        r.program,
+        'agent' as lane,
+        0 as introduced,
+        0 as fixed,
+        0 as unresolved,
+        null as fix_seconds,
+        r.runs,
+        r.failed_runs
+    from public.agent_runs as r
+    where
+        r.quarter >= :since::timestamptz
+        and r.quarter < :until::timestamptz
+        and (:source::text is null or r.source_id = (select w.id from wanted as w))
+        and (:project::text is null or r.project = :project::text)
 ),
 
 grouped as (
     select
-        case grouping(f.class, f.project, f.day)
-            when 7 then 'total'
-            when 3 then 'class'
-            when 5 then 'project'
-            when 6 then 'day'
+        case grouping(f.class, f.project, f.day, f.program, f.lane)
+            when 31 then 'total'
+            when 15 then 'class'
+            when 23 then 'project'
+            when 27 then 'day'
+            when 29 then 'program'
+            when 30 then 'lane'
         end as part,
         f.day,
-        coalesce(f.class, f.project, f.day::text, '') as name,
+        coalesce(f.class, f.project, f.day::text, f.program, f.lane, '') as name,
         coalesce(sum(f.introduced), 0)::bigint as introduced,
         coalesce(sum(f.fixed), 0)::bigint as fixed,
         coalesce(sum(f.unresolved), 0)::bigint as unresolved,
@@ -79,8 +107,8 @@ grouped as (
         percentile_cont(0.5) within group (order by f.fix_seconds) as median_fix_seconds,
         avg(f.fix_seconds)::float as mean_fix_seconds
     from facts as f
-    group by grouping sets ((), (f.class), (f.project), (f.day))
-    having grouping(f.class, f.project, f.day) <> 3 or f.class is not null
+    group by grouping sets ((), (f.class), (f.project), (f.day), (f.program), (f.lane))
+    having grouping(f.class, f.project, f.day, f.program, f.lane) <> 15 or f.class is not null
 )
 
 select
@@ -95,3 +123,7 @@ select
     g.mean_fix_seconds
 from grouped as g
 order by g.part asc, g.day asc, g.introduced desc, g.runs desc, g.name asc;
+
+-- name: pending_days()$
+-- How many days have errors that are not computed yet.
+select count(*) from public.dirty_days;

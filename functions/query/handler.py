@@ -17,6 +17,7 @@ from functions.core.errors import (
     Unavailable,
 )
 from functions.query import (
+    handler_blocks,
     handler_counts,
     handler_errors,
     handler_events,
@@ -37,7 +38,14 @@ class InvalidDays(ApiError):
 
 
 app = http.app()
-for topic in (handler_summary, handler_counts, handler_time, handler_errors, handler_events):
+for topic in (
+    handler_summary,
+    handler_counts,
+    handler_blocks,
+    handler_time,
+    handler_errors,
+    handler_events,
+):
     app.include_router(topic.router)
 
 

@@ -94,11 +94,14 @@ def languages(request: Request, asked: Annotated[Paged, Query()]) -> Response[st
 @router.get(
     "/v1/query/tokens",
     summary="Tokens and their cost",
+    description="Sums by day, week or month and by model or project, and the projection of the"
+    " current month's cost. `by=month&group=model`, for example, has one row for each model and"
+    " month. Models without a price are listed by name in `unpriced_models`.",
     tags=["query"],
     security=[{"bearer": []}],
     responses=answers(TokenCosts, InvalidCursor, InvalidLimit, tokens.InvalidBudget),
 )
 def token_costs(request: Request, asked: Annotated[TokensAsked, Query()]) -> Response[str]:
-    """By day, provider, model and project; the month's projection and a budget's day."""
+    """Sums by day, week or month and by model or project; the month's projection and a budget."""
     user = bearer.authenticate(http.headers(request))
     return http.cached(request, tokens.tokens(user, asked, datetime.now(UTC)))

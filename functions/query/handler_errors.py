@@ -20,7 +20,7 @@ router = Router()  # type: ignore[no-untyped-call]
 
 @router.get(
     "/v1/query/errors",
-    summary="Errors of commands, and their fixes",
+    summary="Errors of commands, a person's and an agent's, and their fixes",
     tags=["query"],
     security=[{"bearer": []}],
     responses={
@@ -39,6 +39,6 @@ router = Router()  # type: ignore[no-untyped-call]
     },
 )
 def command_errors(request: Request, asked: Annotated[Asked, Query()]) -> Response[str]:
-    """By class, project and day of the zone; filters `source` (where it began) and `project`."""
+    """By class, program, lane, project and day; filters `source` (where it began) and `project`."""
     user = bearer.authenticate(http.headers(request))
     return http.cached(request, errors.errors(user, asked, datetime.now(UTC)))

@@ -20,6 +20,10 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.get(
     "/v1/query/time",
     summary="Time that adds up",
+    description="Seconds of people, of agents, of both at once and of waiting, by day, project,"
+    " language or category. The rows sum to the totals, and no row has more of both than of people"
+    " or of agents; `both_elsewhere` is what they spent at once on different groups."
+    " `by=language&days=7`, for example, has a row for each language of the last seven days.",
     tags=["query"],
     security=[{"bearer": []}],
     responses=answers(TimeAnswer),
@@ -33,6 +37,9 @@ def time_by_lane(request: Request, asked: Annotated[TimeAsked, Query()]) -> Resp
 @router.get(
     "/v1/query/sessions",
     summary="Sessions of agents and of people",
+    description="Sessions that were under way in the period, the latest to begin first. Each is"
+    " whole, also where it reaches outside the period; if a day of it is still to be computed, its"
+    " `complete` is false. `lane=agent&days=7`, for example, has the agents' sessions of a week.",
     tags=["query"],
     security=[{"bearer": []}],
     responses=answers(Sessions, InvalidCursor, InvalidLimit),

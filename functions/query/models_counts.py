@@ -1,12 +1,16 @@
 """Counts: by time, by project, by language, and what tokens cost."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
 from functions.query.models import Grain, Grouping, Paged, PeriodAnswer
 
+TokenGrain = Literal["day", "week", "month"]
+TokenGrouping = Literal["detail", "model", "project", "none"]
+
 _PAGE = "Cursor of the next page; null on the last one"
+_UNPRICED = "Calls whose model has no price. They are not in cost_usd."
 
 
 class TimelineAsked(Paged):
@@ -19,12 +23,24 @@ class TimelineAsked(Paged):
 class TokensAsked(Paged):
     """Tokens have a provider and a model as well; a budget is in US dollars a month."""
 
+    by: Annotated[
+        str,
+        Field(description="Sums by `day` (the default), `week` (from Monday) or `month`."),
+    ] = "day"
+    group: Annotated[
+        str,
+        Field(
+            description="What the rows of a day, week or month tell apart: provider, model and"
+            " project (`detail`, the default), provider and model (`model`), `project`, or nothing"
+            " (`none`). For example `model`."
+        ),
+    ] = "detail"
     provider: Annotated[str | None, Field(description="Only this provider's")] = None
     model: Annotated[str | None, Field(description="Only this model's")] = None
     budget_usd: Annotated[str | None, Field(description="US dollars a calendar month")] = None
 
 
-class Counts(BaseModel):
+class CountsWithoutCost(BaseModel):
     """What is counted of events."""
 
     events: int
@@ -33,6 +49,11 @@ class Counts(BaseModel):
     tokens_output: int
     tokens_cache_read: int
     tokens_cache_write: int
+
+
+class Counts(CountsWithoutCost):
+    """What is counted of events, and what it cost."""
+
     cost_usd: float = Field(description="Of the priced calls")
 
 
@@ -80,16 +101,36 @@ class TokenTotals(BaseModel):
     tokens_cache_read: int
     tokens_cache_write: int
     cost_usd: float | None = Field(description="Of the priced calls; null if none is priced")
-    unpriced: int = Field(description="Calls whose model has no price; not in cost_usd")
+    unpriced: int = Field(description=_UNPRICED)
 
 
 class TokenRow(TokenTotals):
-    """One day's calls of one model in one project."""
+    """The calls of one day, week or month that have the same provider, model and project."""
 
-    day: str
-    provider: str | None
-    model: str | None
-    project: str | None
+    day: str = Field(
+        description="The day, the Monday of the week, or the first day of the month.",
+        examples=["2026-11-01"],
+    )
+    provider: str | None = Field(
+        description="Null where the calls name none, and where rows are not grouped by it.",
+        examples=["anthropic"],
+    )
+    model: str | None = Field(
+        description="Null where the calls name none, and where rows are not grouped by it.",
+        examples=["claude-opus-4-5"],
+    )
+    project: str | None = Field(
+        description="Null where the calls name none, and where rows are not grouped by it.",
+        examples=["loom"],
+    )
+
+
+class UnpricedModel(BaseModel):
+    """A model that was called and has no price on the list."""
+
+    provider: str | None = Field(description="Null where the calls name none.", examples=["acme"])
+    model: str | None = Field(description="Null where the calls name none.", examples=["loom-1"])
+    calls: int = Field(description="Calls without a price in the period.", examples=[12])
 
 
 class Budget(BaseModel):
@@ -114,10 +155,15 @@ class Projection(BaseModel):
 
 
 class TokenCosts(BaseModel):
-    """Tokens and costs by day, provider, model and project."""
+    """Tokens and costs by day, week or month."""
 
     period: PeriodAnswer
+    by: TokenGrain
+    group: TokenGrouping
     totals: TokenTotals
+    unpriced_models: list[UnpricedModel] = Field(
+        description="The models behind `totals.unpriced`, most calls first, at most 100."
+    )
     projection: Projection
     items: list[TokenRow]
     next: str | None = Field(description=_PAGE)

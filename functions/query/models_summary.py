@@ -3,12 +3,23 @@
 from pydantic import BaseModel, Field
 
 from functions.query.models import PeriodAnswer
-from functions.query.models_counts import Counts
+from functions.query.models_counts import CountsWithoutCost
 
 
-class Totals(Counts):
+class Totals(CountsWithoutCost):
     """A period's counts."""
 
+    cost_usd: float | None = Field(
+        description="US dollars for the calls that have a price. It is null if there are calls and"
+        " none has a price.",
+        examples=[4.31],
+    )
+    unpriced: int | None = Field(
+        description="Calls whose model has no price. They are not in cost_usd; `/v1/query/tokens`"
+        " names the models. It is null with a filter by language or kind, because calls are not"
+        " kept by these.",
+        examples=[0],
+    )
     active_days: int = Field(description="Days of the zone with at least one event")
 
 

@@ -124,14 +124,16 @@ class Words:
     days: int = DEFAULT_DAYS  # before the end, where there is no beginning
 
 
-def find(user: User, asked: Asked, now: datetime) -> Period:
+def find(user: User, asked: Asked, now: datetime, days: int = DEFAULT_DAYS) -> Period:
     """The period that `asked` means at `now`, in the zone of `user` if it names none.
+
+    Where nothing says when it begins, it has `days` days.
 
     Raises `InvalidRange`, `InvalidTimezone`.
     """
     if asked.tz is not None and not (ZONE.fullmatch(asked.tz) and len(asked.tz) <= MAX_ZONE):
         raise InvalidTimezone
-    words = read(asked)
+    words = read(asked, days)
     rows = db.call(
         user,
         queries.find_period.sql,
@@ -171,15 +173,18 @@ def day_starts(user: User, span: Period) -> list[int]:
     return [starts for (starts,) in db.call(user, queries.day_starts.sql, asked)]
 
 
-def read(asked: Asked) -> Words:
-    """The words of `asked`. Raises `InvalidRange` for what cannot be read."""
+def read(asked: Asked, days: int = DEFAULT_DAYS) -> Words:
+    """The words of `asked`, with `days` where it says nothing.
+
+    Raises `InvalidRange` for what cannot be read.
+    """
     if asked.days is not None:
         if asked.since is not None or asked.until is not None:
             raise InvalidRange("Either days, or from and to.")
         return Words(days=_number(asked.days))
     until_day, until_at = _end("to", asked.until)
     since_day, since_at = _end("from", asked.since)
-    return Words(since_day, since_at, until_day, until_at)
+    return Words(since_day, since_at, until_day, until_at, days)
 
 
 def refuse_long(period: Stretch, grain: str) -> None:
@@ -194,6 +199,8 @@ def filters(asked: Asked, *accepted: str) -> dict[str, str | None]:
     for name in ("source", "project", "language", "kind"):
         value: str | None = getattr(asked, name)
         if name not in accepted:
+            if value is not None and not accepted:
+                raise InvalidFilter(f"No filter is accepted here; leave {name} out.")
             if value is not None:
                 raise InvalidFilter(f"Accepted filters are {', '.join(accepted)}; not {name}.")
             continue

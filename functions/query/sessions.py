@@ -1,16 +1,31 @@
-"""Sessions, of agents and of people, as whole things however many midnights they cross."""
+"""Sessions, of agents and of people, as whole things however many midnights they cross.
 
-from datetime import UTC, datetime
-from typing import get_args
+A session that was under way in the period may reach outside it, into days whose figures are still
+to be computed. These days are computed before the answer is given, as many as a request may take.
+What is left is said: the session is not complete, and the day is one of `pending_days`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Any, get_args
 
 from functions.core import db, sql
 from functions.core.actor import User
 from functions.query import paging, period, service
-from functions.query.time import pending_days
+from functions.query.period import Period
 from functions.query.time_models import Lane, Session, Sessions, SessionsAsked
 from functions.rollup import refresh_days
 
 PAGE, MAX_PAGE = 100, 1_000  # sessions
+MAX_LOOK = 93  # days outside the figures whose events one answer reads
+MAX_REACH = 62  # days outside the period that one answer has computed: seconds of work
+STEP = 7  # days that are computed at once where a person's session goes on
+
+ONE_DAY = timedelta(days=1)
+
+Row = Sequence[Any]
 
 queries = sql.load(__file__, "sessions.sql")
 
@@ -30,43 +45,116 @@ def page(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
         at, position = paging.decode(asked.cursor, "sessions", _position)
     span = period.find(user, asked, now)
     refresh_days(user.id, span.first_day, span.last_day)
-    rows = db.call(
-        user,
-        queries.sessions.sql,
-        {
-            "first": span.first_day,
-            "last": span.last_day,
-            "since": span.since,
-            "until": span.until,
-            "lane": asked.lane,
-            "at": at,
-            "position": position,
-            "limit": limit + 1,
-            **narrowed,
-        },
-    )
-    found = [_session(*row) for row in rows[:limit]]
+    parameters = {
+        "first": span.first_day,
+        "last": span.last_day,
+        "since": span.since,
+        "until": span.until,
+        "lane": asked.lane,
+        "at": at,
+        "position": position,
+        "limit": limit + 1,
+        **narrowed,
+    }
+    rows, missing = _whole(user, span, parameters)
+    found = [_session(row, missing.of(row)) for row in rows[:limit]]
     following = None
     if len(rows) > limit:
         last = found[-1]
         following = paging.encode("sessions", last.started_at.isoformat(), f"{last.lane} {last.id}")
     return Sessions(
-        period=span.answer(), items=found, pending_days=pending_days(user, span), next=following
+        period=span.answer(),
+        items=found,
+        pending_days=len(missing.all(rows[:limit])),
+        next=following,
     )
 
 
-def _session(  # noqa: PLR0913, PLR0917 (the columns of a row)
-    name: str,
-    lane: Lane,
-    project: str | None,
-    started_at: datetime,
-    ended_at: datetime,
-    events: int,
-    tools: dict[str, int],
-    *tokens_and_cost: int,
-) -> Session:
+@dataclass
+class Missing:
+    """Which days are still to be computed, and what is known of the sessions that they touch."""
+
+    span: Period
+    waiting: set[date] = field(default_factory=set)
+    looked_at: set[date] = field(default_factory=set)  # days whose events were read
+    names: set[str] = field(default_factory=set)  # of agents' sessions that were looked for there
+    parts: dict[str, set[date]] = field(default_factory=dict)  # where they were found
+
+    def of(self, row: Row) -> set[date]:
+        """Days that hold, or may hold, a part of the session and are still to be computed."""
+        name, lane, known = row[0], row[1], set(row[-1])
+        if lane == "agent":
+            known |= self.parts.get(name, set()) | (self.waiting - self.looked_at)
+        return known & self.waiting
+
+    def to_compute(self, rows: Iterable[Row]) -> list[date]:
+        """Days that do hold a part of one of the sessions, the nearest to the period first."""
+        days: set[date] = set()
+        for row in rows:
+            name, lane, known = row[0], row[1], row[-1]
+            days |= set(known) | self.parts.get(name, set())
+            if lane == "human":  # it goes on from midnight to midnight: likely for some days more
+                days |= {day + step * ONE_DAY for day in known for step in range(1 - STEP, STEP)}
+        return sorted(days & self.waiting, key=self.distance)
+
+    def all(self, rows: Iterable[Row]) -> set[date]:
+        """Days that make the answer inexact: of the period, and of one of its sessions."""
+        edges = (self.span.first_day - ONE_DAY, self.span.last_day + ONE_DAY)
+        days = {day for day in self.waiting if edges[0] <= day <= edges[1]}
+        return days.union(*(self.of(row) for row in rows))
+
+    def distance(self, day: date) -> tuple[timedelta, date]:
+        """From the period; of two equal ones the earlier day is first."""
+        return max(self.span.first_day - day, day - self.span.last_day, timedelta()), day
+
+
+def _whole(user: User, span: Period, parameters: Mapping[str, Any]) -> tuple[list[Row], Missing]:
+    """A page of sessions, after the days outside the period that they reach into were computed.
+
+    A session that is not whole yet seems to begin later than it did, so it stands on an earlier
+    page than it should, never on a later one: page by page, each session comes once.
+    """
+    missing = Missing(span)
+    budget = MAX_REACH
+    while True:
+        rows: list[Row] = list(db.call(user, queries.sessions.sql, parameters))
+        missing.waiting = {day for (day,) in db.call(user, queries.waiting_days.sql, {})}
+        if not missing.waiting:
+            return rows, missing
+        _look(user, rows, missing)
+        days = missing.to_compute(rows)[:budget]
+        if not days:
+            return rows, missing
+        budget -= len(days)
+        for first, last in _runs(sorted(days)):
+            refresh_days(user.id, first, last)
+
+
+def _look(user: User, rows: Iterable[Row], missing: Missing) -> None:
+    """Finds out on which waiting days the agents' sessions have events."""
+    if not missing.looked_at:
+        nearest = sorted(missing.waiting, key=missing.distance)
+        missing.looked_at = set(nearest[:MAX_LOOK])
+    names = {row[0] for row in rows if row[1] == "agent"} - missing.names
+    if not names:
+        return
+    asked = {"days": sorted(missing.looked_at), "names": sorted(names)}
+    for day, name in db.call(user, queries.agent_parts.sql, asked):
+        missing.parts.setdefault(name, set()).add(day)
+    missing.names |= names
+
+
+def _runs(days: Sequence[date]) -> list[tuple[date, date]]:
+    """The first and last of each run of consecutive days, in order."""
+    breaks = [index for index, (a, b) in enumerate(pairwise(days), 1) if b - a > ONE_DAY]
+    edges = [0, *breaks, len(days)]
+    return [(days[first], days[end - 1]) for first, end in pairwise(edges)]
+
+
+def _session(row: Row, missing: set[date]) -> Session:
+    name, lane, project, started_at, ended_at, events, tools, models, calls, unpriced = row[:10]
+    tokens_input, tokens_output, tokens_cache_read, tokens_cache_write, cost = row[10:15]
     started_at, ended_at = started_at.astimezone(UTC), ended_at.astimezone(UTC)
-    tokens_input, tokens_output, tokens_cache_read, tokens_cache_write, cost = tokens_and_cost
     return Session(
         id=name,
         lane=lane,
@@ -76,11 +164,14 @@ def _session(  # noqa: PLR0913, PLR0917 (the columns of a row)
         duration_seconds=int((ended_at - started_at).total_seconds()),
         events=events,
         tools=tools,
+        models=models,
         tokens_input=tokens_input,
         tokens_output=tokens_output,
         tokens_cache_read=tokens_cache_read,
         tokens_cache_write=tokens_cache_write,
-        cost_usd=float(cost),
+        cost_usd=None if calls and calls == unpriced else float(cost),
+        unpriced=unpriced,
+        complete=not missing,
     )
 
 

@@ -14,15 +14,8 @@ from functions.rollup import refresh_days
 
 STREAK_DAYS = 1_096  # three years; each day is one probe of an index
 MAX_WAITING = 7  # days that are computed while somebody waits; more are left to the hourly job
-MEASURES = (
-    "events",
-    "errors",
-    "tokens_input",
-    "tokens_output",
-    "tokens_cache_read",
-    "tokens_cache_write",
-    "cost_usd",
-)
+TOKENS = ("tokens_input", "tokens_output", "tokens_cache_read", "tokens_cache_write")
+MEASURES = ("events", "errors", *TOKENS, "cost_usd", "calls", "unpriced")
 
 Figures = tuple[scoring.Time | str, scoring.Repairs | str]  # or why there is none
 
@@ -47,7 +40,9 @@ def summary(user: User, asked: Asked, now: datetime) -> Summary:
     figures: Figures = scoring.NOT_FILTERED, scoring.NOT_FILTERED
     if not any(narrowed.values()):
         figures = _daily_figures(user, span, today)
-    totals, before = _totals(rows, is_current=True), _totals(rows, is_current=False)
+    # Calls are kept by source and project only.
+    has_calls = narrowed["language"] is None and narrowed["kind"] is None
+    totals, before = (_totals(rows, current, has_calls) for current in (True, False))
     elapsed = (min(span.last_day, today) - span.first_day).days + 1
     return Summary(
         period=span.answer(),
@@ -95,8 +90,8 @@ def _daily_figures(user: User, span: Period, today: date) -> Figures:
     return scoring.Time(seconds, longest, research), scoring.Repairs(introduced, fixed)
 
 
-def _totals(rows: Iterable[Sequence[Any]], *, is_current: bool) -> Totals:
-    measures: Sequence[Any] = (0,) * len(MEASURES)
+def _totals(rows: Iterable[Sequence[Any]], is_current: bool, has_calls: bool) -> Totals:
+    found: Sequence[Any] = (0,) * len(MEASURES)
     active_days = 0
     for current, day, hour, *sums in rows:
         if current is not is_current:
@@ -104,8 +99,16 @@ def _totals(rows: Iterable[Sequence[Any]], *, is_current: bool) -> Totals:
         if day is not None:
             active_days += 1
         elif hour is None:
-            measures = sums
-    return Totals(active_days=active_days, **dict(zip(MEASURES, measures, strict=True)))
+            found = sums
+    measures = dict(zip(MEASURES, found, strict=True))
+    calls = measures.pop("calls")
+    is_priced = not calls or calls > measures["unpriced"]
+    if not has_calls:
+        measures["unpriced"] = None
+        is_priced = measures["cost_usd"] > 0 or not any(measures[name] for name in TOKENS)
+    if not is_priced:
+        measures["cost_usd"] = None
+    return Totals(active_days=active_days, **measures)
 
 
 def _best_hour(rows: Iterable[Sequence[Any]]) -> BestHour | None:
@@ -128,13 +131,8 @@ def _trend(now: Totals, before: Totals) -> Trend:
 
 
 def _tokens(totals: Totals) -> int:
-    return (
-        totals.tokens_input
-        + totals.tokens_output
-        + totals.tokens_cache_read
-        + totals.tokens_cache_write
-    )
+    return sum(getattr(totals, name) for name in TOKENS)
 
 
-def _change(now: float, before: float) -> float | None:
-    return round((now - before) / before, 4) if before else None
+def _change(now: float | None, before: float | None) -> float | None:
+    return round((now - before) / before, 4) if now is not None and before else None

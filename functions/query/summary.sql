@@ -32,6 +32,34 @@ with quarters as (
     group by c.hour, c.quarter
 ),
 
+-- Calls are not kept by language and kind: with one of these filters nothing is known here.
+tokens as (
+    select
+        c.hour + c.quarter * interval '15 minutes' >= :since::timestamptz as is_current,
+        sum(c.calls) as calls,
+        sum(c.unpriced) as unpriced
+    from public.token_counts as c
+    where
+        :language::text is null
+        and :kind::text is null
+        and c.hour >= date_trunc('hour', :before::timestamptz, 'UTC')
+        and (
+            c.hour >= :before::timestamptz
+            or c.quarter >= extract(minute from :before::timestamptz at time zone 'UTC')::integer / 15
+        )
+        and c.hour < :until::timestamptz
+        and (
+            c.hour < date_trunc('hour', :until::timestamptz, 'UTC')
+            or c.quarter < extract(minute from :until::timestamptz at time zone 'UTC')::integer / 15
+        )
+        and (
+            :source::text is null
+            or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
+        )
+        and (:project::text is null or c.project = :project::text)
+    group by is_current
+),
+
 placed as (
     select
         q.*,
@@ -40,21 +68,39 @@ placed as (
         extract(hour from q.moment at time zone :zone::text)::integer as hour_of_day
     from quarters as q
     where q.events > 0
+),
+
+summed as (
+    select
+        p.is_current,
+        p.day,
+        p.hour_of_day,
+        sum(p.events)::bigint as events,
+        sum(p.errors)::bigint as errors,
+        sum(p.tokens_input)::bigint as tokens_input,
+        sum(p.tokens_output)::bigint as tokens_output,
+        sum(p.tokens_cache_read)::bigint as tokens_cache_read,
+        sum(p.tokens_cache_write)::bigint as tokens_cache_write,
+        sum(p.cost_usd)::double precision as cost_usd
+    from placed as p
+    group by grouping sets ((p.is_current), (p.is_current, p.day), (p.is_current, p.hour_of_day))
 )
 
 select
-    p.is_current,
-    p.day,
-    p.hour_of_day,
-    sum(p.events)::bigint as events,
-    sum(p.errors)::bigint as errors,
-    sum(p.tokens_input)::bigint as tokens_input,
-    sum(p.tokens_output)::bigint as tokens_output,
-    sum(p.tokens_cache_read)::bigint as tokens_cache_read,
-    sum(p.tokens_cache_write)::bigint as tokens_cache_write,
-    sum(p.cost_usd)::double precision as cost_usd
-from placed as p
-group by grouping sets ((p.is_current), (p.is_current, p.day), (p.is_current, p.hour_of_day));
+    s.is_current,
+    s.day,
+    s.hour_of_day,
+    s.events,
+    s.errors,
+    s.tokens_input,
+    s.tokens_output,
+    s.tokens_cache_read,
+    s.tokens_cache_write,
+    s.cost_usd,
+    coalesce(t.calls, 0)::bigint as calls,
+    coalesce(t.unpriced, 0)::bigint as unpriced
+from summed as s
+left join tokens as t on s.is_current = t.is_current and s.day is null and s.hour_of_day is null;
 
 -- name: active_days(zone, first, last, source, project, language, kind)
 -- Days with events: for each day since the first one probe of (owner, hour), and the tail; one snapshot.

@@ -14,6 +14,7 @@ from functions.rollup import lane_totals, refresh_days
 
 MAX_LIVE_DAYS = 92  # computed from raw events, in one request
 LANES = tuple(Lanes.model_fields)
+ELSEWHERE = "elsewhere"  # not a lane: what of both no group may claim
 
 Grouped = dict[str, Counter[str]]  # seconds by lane, by the group's name
 
@@ -39,13 +40,20 @@ def time_by_lane(user: User, asked: TimeAsked, now: datetime) -> TimeAnswer:
         for name in sorted(grouped, key=lambda name: _place(by, name, grouped))
     ]
     totals = {lane: sum(getattr(item, lane) for item in items) for lane in LANES}
+    elsewhere = sum(seconds[ELSEWHERE] for seconds in grouped.values())
+    totals["both"] += elsewhere
     return TimeAnswer(
-        period=span.answer(), by=by, totals=Lanes(**totals), items=items, pending_days=pending
+        period=span.answer(),
+        by=by,
+        totals=Lanes(**totals),
+        both_elsewhere=elsewhere,
+        items=items,
+        pending_days=pending,
     )
 
 
 def pending_days(user: User, span: Period) -> int:
-    """How many of the period's days are not computed yet, after a refresh."""
+    """How many days that may change the period's figures are not computed yet, after a refresh."""
     asked = {"first": span.first_day, "last": span.last_day}
     [(days,)] = db.call(user, queries.pending_days.sql, asked)
     return int(days)
@@ -57,7 +65,8 @@ def _stored(
     refresh_days(user.id, span.first_day, span.last_day)
     asked = {"grouping": by, "first": span.first_day, "last": span.last_day, **narrowed}
     rows = db.call(user, queries.time_by.sql, asked)
-    grouped = {name: Counter(dict(zip(LANES, seconds, strict=True))) for name, *seconds in rows}
+    columns = (*LANES, ELSEWHERE)
+    grouped = {name: Counter(dict(zip(columns, seconds, strict=True))) for name, *seconds in rows}
     return grouped, pending_days(user, span)
 
 
@@ -72,11 +81,15 @@ def _computed(user: User, span: Period, by: By, narrowed: dict[str, str | None])
     totals = lane_totals(user, span.since, span.until, list(pairwise(starts)))
     grouped: Grouped = {}
     for day, spent in zip(days, totals, strict=True):
-        for (lane, project, language, category), seconds in spent.items():
-            names = {"project": project, "language": language, "category": category}
-            if all(value is None or names[name] == value for name, value in narrowed.items()):
-                name = day.isoformat() if by == "day" else names[by]
-                grouped.setdefault(name, Counter())[lane] += seconds
+        for key, seconds in spent.items():
+            asked_for = (
+                value is None or (getattr(key, name) == value and key.counts_in(name))
+                for name, value in narrowed.items()
+            )
+            if all(asked_for):
+                name = day.isoformat() if by == "day" else getattr(key, by)
+                column = key.lane if key.counts_in(by) else ELSEWHERE
+                grouped.setdefault(name, Counter())[column] += seconds
     return grouped
 
 

@@ -5,24 +5,28 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from functions.core import db, sql
 from functions.core.actor import User
-from functions.query import paging, period
+from functions.query import paging, period, service
 from functions.query.models_counts import (
     Budget,
     Projection,
     TokenCosts,
+    TokenGrain,
+    TokenGrouping,
     TokenRow,
     TokensAsked,
     TokenTotals,
+    UnpricedModel,
 )
 from functions.query.period import InvalidFilter
 
 PAGE, MAX_PAGE = 1_000, 10_000  # rows
 BASIS = 7  # days before today whose mean is carried forward: each weekday once
 LOOK_BACK = 35  # days that are read: any month, and whether somebody is new
+MAX_UNPRICED = 100  # models that are named; a person calls a handful
 FIELDS = tuple(TokenTotals.model_fields)
 
 queries = sql.load(__file__, "counts.sql")
@@ -44,24 +48,29 @@ class Spent:
 
 
 def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
-    """Tokens and cost by day, provider, model and project, with the month's projection."""
+    """Tokens and cost by day, week or month, grouped, with the month's projection."""
     user.require("query:read")
+    by: TokenGrain = service.one_of("by", asked.by, get_args(TokenGrain))
+    group: TokenGrouping = service.one_of("group", asked.group, get_args(TokenGrouping))
     budget = _budget(asked.budget_usd)
     limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
     narrowed = period.filters(asked, "source", "project")
     narrowed |= {
         name: period.text_filter(name, getattr(asked, name)) for name in ("provider", "model")
     }
-    after = _position(asked.cursor)
+    after = _position(asked.cursor, by, group)
     span = period.find(user, asked, now)
     rows = db.call(
         user,
         queries.tokens.sql,
         {
             "zone": span.zone,
+            "by": by,
+            "grouping": group,
             "recent": _midnight(span.today - timedelta(days=LOOK_BACK)),
             "limit": limit + 1,
             "after": after,
+            "top": MAX_UNPRICED,
             **span.bounds,
             **narrowed,
         },
@@ -69,11 +78,18 @@ def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
     totals = rows[0]
     items = [row for row in rows if row[0] == 1]
     spent = {row[1]: Spent(row[5], row[10], row[11]) for row in rows if row[0] == 2}
+    unpriced = sorted((row for row in rows if row[0] == 3), key=lambda row: (-row[5], *row[2:4]))
     page = items[:limit]
     last = page[-1] if len(items) > limit else None
     return TokenCosts(
         period=span.answer(),
+        by=by,
+        group=group,
         totals=TokenTotals(**_measures(totals)),
+        unpriced_models=[
+            UnpricedModel(provider=row[2] or None, model=row[3] or None, calls=row[5])
+            for row in unpriced
+        ],
         projection=project(spent, span.today, budget),
         items=[
             TokenRow.model_construct(
@@ -85,7 +101,7 @@ def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
             )
             for row in page
         ],
-        next=paging.encode("tokens", last[1].isoformat(), *last[2:5]) if last else None,
+        next=paging.encode(_question(by, group), last[1].isoformat(), *last[2:5]) if last else None,
     )
 
 
@@ -167,9 +183,13 @@ def _budget(text: str | None) -> float | None:
     raise InvalidBudget
 
 
-def _position(cursor: str | None) -> list[str] | None:
+def _question(by: str, group: str) -> str:
+    return f"tokens:{by}:{group}"
+
+
+def _position(cursor: str | None, by: str, group: str) -> list[str] | None:
     def read(day: object, provider: object, model: object, project: object) -> list[str]:
         first = date.fromisoformat(paging.text(day)).isoformat()
         return [first, *(paging.text(part) for part in (provider, model, project))]
 
-    return None if cursor is None else paging.decode(cursor, "tokens", read)
+    return None if cursor is None else paging.decode(cursor, _question(by, group), read)

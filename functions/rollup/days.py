@@ -6,6 +6,7 @@ that dies leaves it dirty, and two runs at once write the same. What happens on 
 the lanes of the day before and after it (`lanes.REACH`), so these are written with it.
 """
 
+import json
 import math
 import time
 from bisect import bisect_left, bisect_right
@@ -30,6 +31,9 @@ ONE_DAY = timedelta(days=1)
 
 queries = sql.load(__file__, "time.sql")
 sessions = sql.load(__file__, "sessions.sql")
+
+
+HUMAN_COLUMNS = ("days", "starts", "ends", "projects", "seconds", "events")
 
 
 class Day(NamedTuple):
@@ -124,30 +128,15 @@ def _compute(connection: Connection, owner: UUID, run: Sequence[Day]) -> None:
     dates = [each.day for each in run]
     by_day = lanes.daily_totals(segments, [(each.start, each.end) for each in run])
     rows = [
-        (each.day, *key, seconds)
+        {"day": each.day.isoformat(), **key._asdict(), "seconds": seconds}
         for each, spent in zip(run, by_day, strict=True)
         for key, seconds in spent.items()
     ]
     queries.delete_time(connection, owner=owner, days=dates)
-    columns = _columns(rows, 6)
-    queries.insert_time(
-        connection,
-        owner=owner,
-        **dict(
-            zip(
-                ("days", "lanes", "projects", "languages", "categories", "seconds"),
-                columns,
-                strict=True,
-            )
-        ),
-    )
+    queries.insert_time(connection, owner=owner, rows=json.dumps(rows))
     sessions.delete_sessions(connection, owner=owner, days=dates)
-    people = _columns(_human_sessions(run, marks, segments, timeout), 5)
-    sessions.insert_human_sessions(
-        connection,
-        owner=owner,
-        **dict(zip(("days", "starts", "ends", "projects", "events"), people, strict=True)),
-    )
+    people = _columns(_human_sessions(run, marks, segments, timeout), HUMAN_COLUMNS)
+    sessions.insert_human_sessions(connection, owner=owner, **people)
     sessions.insert_agent_sessions(
         connection,
         owner=owner,
@@ -161,16 +150,20 @@ def _compute(connection: Connection, owner: UUID, run: Sequence[Day]) -> None:
 
 def _human_sessions(
     run: Sequence[Day],
-    marks: Iterable[lanes.Mark],
+    marks: Sequence[lanes.Mark],
     segments: Iterable[lanes.Segment],
     timeout: int,
-) -> list[tuple[date, int, int, str, int]]:
-    """Day, start, end, the project that most of the time went into, and signs, of each stretch."""
-    marks = set(marks)
+) -> list[tuple[date, int, int, str, str, int]]:
+    """A row in the order of `HUMAN_COLUMNS` for each stretch and day.
+
+    `projects` has the project that most of the day's part went into; `seconds`, as JSON, has the
+    seconds of all projects, because which one a session over midnight went into is known only when
+    its days are added up.
+    """
     ends = sorted(each.end for each in marks if each.actor != lanes.AGENT)
     human = [each for each in segments if each.lane == lanes.HUMAN]
     begins = [each.start for each in human]
-    found = []
+    found: list[tuple[date, int, int, str, str, int]] = []
     for start, end in lanes.stretches(marks, timeout):
         for each in run:
             left, right = max(start, each.start), min(end, each.end)
@@ -179,13 +172,15 @@ def _human_sessions(
             within = human[bisect_left(begins, start) : bisect_left(begins, end)]
             seconds = lanes.totals(lanes.clipped(within, left, right))
             by_project: dict[str, int] = {}
-            for (_, project, _, _), spent in seconds.items():
-                if project:
-                    by_project[project] = by_project.get(project, 0) + spent
+            for key, spent in seconds.items():
+                if key.project:
+                    by_project[key.project] = by_project.get(key.project, 0) + spent
             most = max(by_project, key=lambda name: (by_project[name], name), default="")
-            until = right if right < each.end else right - 1
+            # What happens at midnight is the next day's, unless the stretch ends with it: then the
+            # next day has no part of this stretch.
+            until = right if right < each.end or right == end else right - 1
             signs = bisect_right(ends, until) - bisect_left(ends, left)
-            found.append((each.day, left, right, most, signs))
+            found.append((each.day, left, right, most, json.dumps(by_project), signs))
     return found
 
 
@@ -201,8 +196,9 @@ def _marks(connection: Connection, owner: UUID, start: int, end: int) -> list[la
     return [lanes.mark(lanes.Sign(*row)) for row in rows]
 
 
-def _columns(rows: Sequence[Sequence[object]], width: int) -> list[list[object]]:
-    return [[row[index] for row in rows] for index in range(width)]
+def _columns(rows: Sequence[Sequence[object]], names: Sequence[str]) -> dict[str, list[object]]:
+    """The rows as one list for each name."""
+    return {name: [row[index] for row in rows] for index, name in enumerate(names)}
 
 
 def _runs(days: Sequence[date]) -> list[tuple[date, date]]:

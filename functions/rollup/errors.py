@@ -6,6 +6,9 @@ deleted event makes only its own day wrong. Recomputing makes the days that are 
 and goes on, window by window, until what it finds open is what is stored: from there on nothing
 depends on what was changed. So when each dirty day has been recomputed, in whatever order, all
 stretches are right, and the whole is what a computation from nothing would be.
+
+The runs of agents' programs are counted with it: of the days that are asked for alone, because they
+depend on nothing else.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -44,9 +47,11 @@ def _replay(connection: Connection, owner: UUID, since: datetime, until: datetim
     found: list[Episode] = []
     now_open = _without_ends(carried)
     start, end = since, until
+    runs = _runs(connection, owner, start, end)
+    _count(connection, owner, since, until, runs)
     while True:
-        fixed, now_open = failures.fold(now_open, _runs(connection, owner, start, end))
-        found += fixed
+        settled, now_open = failures.fold(now_open, runs)
+        found += settled
         if last_moment is None or end > last_moment:
             found += now_open.values()
             break
@@ -55,6 +60,7 @@ def _replay(connection: Connection, owner: UUID, since: datetime, until: datetim
             found += stored.values()
             break
         start, end = end, end + WINDOW
+        runs = _runs(connection, owner, start, end)
     to_the_end = last_moment is None or end > last_moment
     rows = queries.find_errors(
         connection, owner=owner, since=since, until=None if to_the_end else end
@@ -90,9 +96,28 @@ def _without_ends(episodes: Open) -> Open:
     return {key: replace(episode, fixed_at=None) for key, episode in episodes.items()}
 
 
-def _runs(connection: Connection, owner: UUID, since: datetime, until: datetime) -> Iterable[Run]:
+def _runs(connection: Connection, owner: UUID, since: datetime, until: datetime) -> list[Run]:
     rows = queries.find_runs(connection, owner=owner, since=since, until=until)
-    return (Run(*row) for row in rows)
+    return [Run(*row) for row in rows]
+
+
+def _count(
+    connection: Connection, owner: UUID, since: datetime, until: datetime, runs: Iterable[Run]
+) -> None:
+    """Writes how often agents ran which program from `since` to `until`."""
+    counted = failures.count(runs, since)
+    queries.delete_agent_runs(connection, owner=owner, since=since, until=until)
+    if counted:
+        queries.insert_agent_runs(
+            connection,
+            owner=owner,
+            quarters=[place.quarter for place in counted],
+            sources=[place.source_id for place in counted],
+            projects=[place.project for place in counted],
+            programs=[place.program for place in counted],
+            runs=[number for number, _ in counted.values()],
+            failed=[failed for _, failed in counted.values()],
+        )
 
 
 def _delete(connection: Connection, owner: UUID, episodes: Collection[Episode]) -> None:
@@ -110,6 +135,8 @@ def _insert(connection: Connection, owner: UUID, episodes: Collection[Episode]) 
             commands=[episode.key.command_sha256 for episode in episodes],
             classes=[episode.error_class for episode in episodes],
             fixed=[episode.fixed_at for episode in episodes],
+            lanes=[episode.lane for episode in episodes],
+            programs=[episode.program for episode in episodes],
         )
 
 

@@ -1,17 +1,23 @@
 """From commands in the order of time to errors: when each began, its class, when it was fixed.
 
 An error is a run of a command that fails while no earlier failure of the same command in the same
-project is open; later failures belong to it; the next success fixes it. Nothing here knows a
-database: `fold` may stop anywhere and go on from what was open there.
+project is open; later failures belong to it; the next success fixes it. Of an agent's command only
+its program is known: it is the same if the program, the project and the session are. Where the
+program is not known, each failure is an error of its own, and nothing fixes it. Nothing here knows
+a database: `fold` may stop anywhere and go on from what was open there.
 """
 
 import functools
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
+
+HUMAN, AGENT = "human", "agent"
 
 CLASSES = (
     "syntax",
@@ -131,6 +137,10 @@ _BUILDS = re.compile(
     r"|^(make|ninja|cmake --build)\b"
 )
 
+# A program and its subcommands, as the monitor's list names them. What is not of this form is not
+# from such a list: a path, an address, a sentence.
+_PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9 +._:-]{0,63}", re.ASCII)
+
 _SPACE = re.compile(r"\s+")
 _CHATTER = re.compile(r" (--verbose|--quiet|--silent|--no-color|--colou?r(=[a-z]+)?|-vvv?)(?= |$)")
 _PREFIX = re.compile(
@@ -167,6 +177,19 @@ class Run:
     exit_code: int | None = None
     stderr: str = ""
     declared: str | None = None  # the class that the monitor saw
+    lane: str = HUMAN
+    named: str | None = None  # an agent's: the program, as it was sent
+    session: str | None = None  # an agent's
+
+    @property
+    def program(self) -> str:
+        """An agent's program; empty where it is not known."""
+        return self.named if self.named and _PROGRAM.fullmatch(self.named) else ""
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether no other run is known to be of the same command."""
+        return self.lane == AGENT and not self.program
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,28 +210,78 @@ class Episode:
     opened_at: datetime
     error_class: str
     fixed_at: datetime | None = None
+    lane: str = HUMAN
+    program: str = ""
 
 
 Open = dict[Key, Episode]
 
 
-def fold(still_open: Open, runs: Iterable[Run]) -> tuple[list[Episode], Open]:
-    """What `runs`, in the order of time, fix and leave open, if `still_open` was open before them.
+class Place(NamedTuple):
+    """Where and when runs of an agent's program are counted."""
 
-    Folding two stretches one after the other is folding both at once.
+    quarter: datetime
+    source_id: UUID
+    project: str
+    program: str
+
+
+def fold(still_open: Open, runs: Iterable[Run]) -> tuple[list[Episode], Open]:
+    """What `runs`, in the order of time, settle and leave open, if `still_open` was open before.
+
+    Settled is what is fixed, and what nothing can fix. Folding two stretches one after the other is
+    folding both at once.
     """
     now_open = dict(still_open)
-    fixed: list[Episode] = []
+    settled: list[Episode] = []
     for run in runs:
-        key = Key(run.project, digest(run.command))
+        key = _key(run)
         if not run.failed:
             if (episode := now_open.pop(key, None)) is not None:
-                fixed.append(replace(episode, fixed_at=run.occurred_at))
+                settled.append(replace(episode, fixed_at=run.occurred_at))
+        elif run.stands_alone:
+            settled.append(_begin(key, run))
         elif key not in now_open:
-            now_open[key] = Episode(
-                key, run.source_id, run.event_id, run.occurred_at, classify(run)
-            )
-    return fixed, now_open
+            now_open[key] = _begin(key, run)
+    return settled, now_open
+
+
+def count(runs: Iterable[Run], since: datetime) -> dict[Place, tuple[int, int]]:
+    """Runs and failed runs of agents' known programs; `runs` begin at `since` or later.
+
+    A quarter of an hour in which `since` lies counts from there, so that stretches never share one.
+    """
+    all_runs, failed = Counter[Place](), Counter[Place]()
+    for run in runs:
+        if run.program:
+            at = run.occurred_at.astimezone(UTC)
+            quarter = at.replace(minute=at.minute // 15 * 15, second=0, microsecond=0)
+            place = Place(max(quarter, since), run.source_id, run.project, run.program)
+            all_runs[place] += 1
+            failed[place] += run.failed
+    return {place: (number, failed[place]) for place, number in all_runs.items()}
+
+
+def _key(run: Run) -> Key:
+    if run.lane == HUMAN:
+        return Key(run.project, digest(run.command))
+    # No command begins with a NUL: Postgres stores none.
+    parts = (run.session or f"\0{run.source_id}", run.program)
+    if run.stands_alone:
+        parts = (f"\0{run.source_id}", f"\0{run.event_id}")
+    return Key(run.project, hashlib.sha256("\0".join(("", *parts)).encode()).digest())
+
+
+def _begin(key: Key, run: Run) -> Episode:
+    return Episode(
+        key,
+        run.source_id,
+        run.event_id,
+        run.occurred_at,
+        classify(run),
+        lane=run.lane,
+        program=run.program,
+    )
 
 
 @functools.lru_cache(maxsize=4_096)  # people repeat themselves
@@ -237,11 +310,14 @@ def normalise(command: str) -> str:
 def classify(run: Run) -> str:
     """One of `CLASSES`, of a run that failed.
 
-    The monitor's own word comes first, if it is one of them: it saw all that was written. Then
-    what the exit code means, then the first pattern in stderr, then what the command is for.
+    The monitor's own word comes first, if it is one of them: it saw all that was written. Of an
+    agent's command nothing else is known. Then what the exit code means, then the first pattern in
+    stderr, then what the command is for.
     """
     if run.declared in CLASSES:
         return run.declared
+    if run.lane == AGENT:
+        return "other"
     if run.exit_code in _EXIT_CODES:
         return _EXIT_CODES[run.exit_code]
     written = run.stderr.lower()
@@ -251,6 +327,4 @@ def classify(run: Run) -> str:
     command = normalise(run.command)
     if _TESTS.search(command):
         return "test_failure"
-    if _BUILDS.search(command):
-        return "compile"
-    return "other"
+    return "compile" if _BUILDS.search(command) else "other"

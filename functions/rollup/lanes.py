@@ -6,7 +6,7 @@ A *mark* is a point or a span in whole seconds of Unix time. Marks become four l
 |---|---|
 | human | spans, and pauses of at most the timeout between marks, of all machines together |
 | agent | per session: from a prompt or a sign of the agent to its next sign, likewise |
-| both | human ∩ agent, attributed as the human lane is |
+| both | human ∩ agent, attributed as the human lane is; says what of that the agent lane shares |
 | waiting | per session: from the agent's last sign to the prompt that follows within `MAX_WAIT` |
 
 A lane is a union: what happens twice at once counts once. Each instant belongs to the mark that
@@ -107,7 +107,11 @@ class Mark(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """Time of one lane from `start` up to, not including, `end` (s), and what it went into."""
+    """Time of one lane from `start` up to, not including, `end` (s), and what it went into.
+
+    In the lane both, `project`, `language` and `category` are those of the human lane. There
+    `same_project` says that the agent lane has the same project at that time; so do the other two.
+    """
 
     lane: str
     start: int
@@ -115,10 +119,40 @@ class Segment(NamedTuple):
     project: str
     language: str
     category: str
+    same_project: bool = False
+    same_language: bool = False
+    same_category: bool = False
+
+    @property
+    def key(self) -> "Key":
+        """All but its time."""
+        return Key(self.lane, *self[3:])
+
+
+class Key(NamedTuple):
+    """What the seconds of a day are summed by: a `Segment` without its time."""
+
+    lane: str
+    project: str
+    language: str
+    category: str
+    same_project: bool = False
+    same_language: bool = False
+    same_category: bool = False
+
+    def counts_in(self, grouping: str) -> bool:
+        """Whether this time belongs to its group of `grouping` (project, language or category).
+
+        In the lane both it does only where human and agent were at work on the same group. Every
+        other grouping has all of it.
+        """
+        if self.lane != BOTH or grouping not in ("project", "language", "category"):
+            return True
+        return bool(getattr(self, f"same_{grouping}"))
 
 
 Interval = tuple[int, int]
-Totals = Counter[tuple[str, str, str, str]]  # lane, project, language, category
+Totals = Counter[Key]
 
 
 def mark(sign: Sign) -> Mark:
@@ -152,7 +186,7 @@ def segments(marks: Iterable[Mark], timeout: int) -> list[Segment]:
     waiting = _attributed(
         WAITING, _union([(each.start, each.end) for each in waits]), _anchors(waits, timeout)
     )
-    both = _within(human, _union(busy))
+    both = _shared(human, agent)
     return [*human, *agent, *both, *waiting]
 
 
@@ -171,10 +205,10 @@ def clipped(found: Iterable[Segment], start: int, end: int) -> list[Segment]:
 
 
 def totals(found: Iterable[Segment]) -> Totals:
-    """Seconds by lane, project, language and category."""
+    """Seconds by `Key`."""
     seconds: Totals = Counter()
-    for lane, start, end, *into in found:
-        seconds[lane, into[0], into[1], into[2]] += end - start
+    for each in found:
+        seconds[each.key] += each.end - each.start
     return seconds
 
 
@@ -182,12 +216,12 @@ def daily_totals(found: Iterable[Segment], days: Sequence[Interval]) -> list[Tot
     """`totals` of each of `days`, which are in order and disjoint (s; the end is not included)."""
     seconds: list[Totals] = [Counter() for _ in days]
     begins = [start for start, _ in days]
-    for lane, start, end, project, language, category in found:
-        index = max(bisect_right(begins, start) - 1, 0)
-        while index < len(days) and begins[index] < end:
-            spent = min(end, days[index][1]) - max(start, begins[index])
+    for each in found:
+        index = max(bisect_right(begins, each.start) - 1, 0)
+        while index < len(days) and begins[index] < each.end:
+            spent = min(each.end, days[index][1]) - max(each.start, begins[index])
             if spent > 0:
-                seconds[index][lane, project, language, category] += spent
+                seconds[index][each.key] += spent
             index += 1
     return seconds
 
@@ -288,25 +322,42 @@ def _attributed(lane: str, cover: Sequence[Interval], anchors: Sequence[Mark]) -
 
 
 def _append(found: list[Segment], lane: str, start: int, end: int, anchor: Mark) -> None:
-    if start >= end:
+    _join(found, Segment(lane, start, end, anchor.project, anchor.language, anchor.category))
+
+
+def _join(found: list[Segment], following: Segment) -> None:
+    """Adds `following`; where nothing but time tells it from the last one, they become one."""
+    if following.start >= following.end:
         return
-    into = (anchor.project, anchor.language, anchor.category)
-    if found and found[-1].end == start and found[-1][3:] == into:
-        found[-1] = Segment(lane, found[-1].start, end, *into)
+    if found and found[-1].end == following.start and found[-1][3:] == following[3:]:
+        found[-1] = found[-1]._replace(end=following.end)
     else:
-        found.append(Segment(lane, start, end, *into))
+        found.append(following)
 
 
-def _within(human: Sequence[Segment], agent: Sequence[Interval]) -> list[Segment]:
-    """The parts of the human segments in which an agent was busy."""
+def _shared(human: Sequence[Segment], agent: Sequence[Segment]) -> list[Segment]:
+    """When both were at work: what the human lane has, and whether the agent lane has the same."""
     found: list[Segment] = []
     index = 0
     for each in human:
-        while index < len(agent) and agent[index][1] <= each.start:
+        while index < len(agent) and agent[index].end <= each.start:
             index += 1
         ahead = index
-        while ahead < len(agent) and agent[ahead][0] < each.end:
-            start, end = max(each.start, agent[ahead][0]), min(each.end, agent[ahead][1])
-            found.append(Segment(BOTH, start, end, *each[3:]))
+        while ahead < len(agent) and agent[ahead].start < each.end:
+            other = agent[ahead]
+            _join(
+                found,
+                Segment(
+                    BOTH,
+                    max(each.start, other.start),
+                    min(each.end, other.end),
+                    each.project,
+                    each.language,
+                    each.category,
+                    same_project=each.project == other.project,
+                    same_language=each.language == other.language,
+                    same_category=each.category == other.category,
+                ),
+            )
             ahead += 1
     return found

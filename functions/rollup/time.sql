@@ -137,9 +137,11 @@ where
 delete from public.time_daily as t
 where t.owner_id = :owner::uuid and t.day = any(:days::date []);
 
--- name: insert_time(owner, days, lanes, projects, languages, categories, seconds)!
+-- name: insert_time(owner, rows)!
 -- What they have now.
-insert into public.time_daily (owner_id, day, lane, project, language, category, seconds)
+insert into public.time_daily (
+    owner_id, day, lane, project, language, category, same_project, same_language, same_category, seconds
+)
 select
     :owner::uuid as owner_id,
     k.day,
@@ -147,12 +149,18 @@ select
     k.project,
     k.language,
     k.category,
+    k.same_project,
+    k.same_language,
+    k.same_category,
     k.seconds
-from unnest(
-    :days::date [],
-    :lanes::text [],
-    :projects::text [],
-    :languages::text [],
-    :categories::text [],
-    :seconds::integer []
-) as k (day, lane, project, language, category, seconds);
+from jsonb_to_recordset(:rows::jsonb) as k (
+    day date,
+    lane text,
+    project text,
+    language text,
+    category text,
+    same_project boolean,
+    same_language boolean,
+    same_category boolean,
+    seconds integer
+);

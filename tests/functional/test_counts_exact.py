@@ -173,6 +173,9 @@ QUESTIONS: dict[str, tuple[Any, str, dict[str, Any]]] = {
         tokens.queries.tokens,
         "token_hourly",
         {
+            "by": "month",
+            "grouping": "model",
+            "top": 10,
             "recent": datetime(2026, 10, 15, 18, 15, tzinfo=UTC),
             "provider": None,
             "model": None,

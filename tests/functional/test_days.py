@@ -18,7 +18,8 @@ from tests.support import Api, Database, Registered, register_source
 DAY = date(2026, 11, 4)  # a Wednesday; in UTC, unless a test says otherwise
 ONE_DAY = timedelta(days=1)
 TABLE = (
-    "select day, lane, project, language, category, seconds from time_daily order by 1, 2, 3, 4, 5"
+    "select day, lane, project, language, category, same_project, same_language, same_category,"
+    " seconds from time_daily order by 1, 2, 3, 4, 5, 6, 7, 8"
 )
 
 
@@ -60,7 +61,13 @@ def seconds(database: Database, lane: str = "human") -> dict[date, int]:
     return {row["day"]: row["s"] for row in rows}
 
 
-def live(owner: UUID, day: date) -> dict[Any, int]:
+def stored(database: Database, day: date) -> dict[lanes.Key, int]:
+    """The day's totals, as the table has them."""
+    rows = [tuple(row.values()) for row in database.rows(TABLE)]
+    return {lanes.Key._make(row[1:8]): row[8] for row in rows if row[0] == day}
+
+
+def live(owner: UUID, day: date) -> dict[lanes.Key, int]:
     """The day's totals, computed from its events."""
     start, end = at("00:00:00", day), at("00:00:00", day + ONE_DAY)
     span = (int(start.timestamp()), int(end.timestamp()))
@@ -271,11 +278,54 @@ def test_live_lanes_are_the_stored_ones(
     beat(at("00:01:00"), at("00:10:00"), at("23:50:00", DAY - ONE_DAY), project="vibe")
     beat(at("00:03:00"), at("08:00:00"), at("08:14:00"))
     refresh_days(owner, DAY, DAY)
-    assert live(owner, DAY) == {
-        ("human", row["project"], row["language"], row["category"]): row["seconds"]
-        for row in database.rows(TABLE)
-        if row["day"] == DAY
+    assert live(owner, DAY) == stored(database, DAY)
+
+
+def test_what_both_share_is_stored_as_it_is_computed(
+    api: Api, database: Database, owner: UUID, laptop: Registered
+) -> None:
+    """Human and agent at once, on the same project or not: the table has it as the events do."""
+    events = []
+    for minute in range(0, 120, 4):
+        payload = {
+            "sessionId": "s1",
+            "project": "loom" if minute < 60 else "vibe",
+            "tool": "Read",
+            "language": "rust",
+            "entity": "a.rs",
+            "file": "a.rs",
+            "action": "edit",
+        }
+        other = {**payload, "project": "loom", "language": "sql" if minute < 30 else "rust"}
+        moment = at("10:00:00") + timedelta(minutes=minute)
+        events += [
+            laptop.event(timestamp=moment.isoformat(), type="tool", payload=payload),
+            laptop.event(timestamp=moment.isoformat(), type="editor", payload=other),
+        ]
+    assert laptop.send(api, events).status == 200
+    refresh_days(owner, DAY, DAY)
+    found = stored(database, DAY)
+    assert found == live(owner, DAY)
+    both = {key[4:]: spent for key, spent in found.items() if key.lane == "both"}
+    assert both == {
+        (True, False, False): 32 * 60,
+        (True, True, False): 28 * 60,
+        (False, True, False): 56 * 60,
     }
+
+
+def test_a_sign_at_midnight_that_ends_a_stretch_counts(
+    database: Database, owner: UUID, beat: Callable[..., None]
+) -> None:
+    """It belongs to the day before, because the next day has no part of the stretch."""
+    beat(at("23:50:00"), at("00:00:00", DAY + ONE_DAY))
+    refresh_days(owner, DAY, DAY + ONE_DAY)
+    rows = database.rows("select day, events from session_daily")
+    assert [tuple(row.values()) for row in rows] == [(DAY, 2)]
+    beat(at("00:05:00", DAY + ONE_DAY))
+    refresh_days(owner, DAY, DAY + ONE_DAY)
+    rows = database.rows("select day, events from session_daily order by day")
+    assert [tuple(row.values()) for row in rows] == [(DAY, 1), (DAY + ONE_DAY, 2)]
 
 
 def test_tokens_by_day_and_model(
@@ -318,7 +368,39 @@ def test_time_by_language_is_a_view(
         "human_seconds": 600,
         "agent_seconds": 0,
         "both_seconds": 0,
+        "both_elsewhere_seconds": 0,
     }
+
+
+@pytest.mark.parametrize("view", ["mv_time_by_language", "dashboards.time_by_language"])
+def test_a_languages_part_of_both_exceeds_neither_lane(
+    api: Api, database: Database, owner: UUID, laptop: Registered, view: str
+) -> None:
+    """A prompt names no language, the agent's tool does: that time is of both, on two languages."""
+    database.rows("insert into dashboards.readers (role_name) values (session_user)")
+    own = {"sessionId": "s1", "project": "loom"}
+    events = [
+        laptop.event(timestamp=at(clock).isoformat(), type=kind, payload=payload)
+        for clock, kind, payload in (
+            ("10:00:00", "activity", own),
+            ("10:01:00", "tool", {**own, "tool": "Read", "language": "rust"}),
+            ("10:10:00", "activity", own),
+            ("10:09:00", "tool", {**own, "tool": "Read", "language": "rust"}),
+        )
+    ]
+    assert laptop.send(api, events).status == 200
+    refresh_days(owner, DAY, DAY)
+    found = {
+        row["language"]: (
+            row["human_seconds"],
+            row["agent_seconds"],
+            row["both_seconds"],
+            row["both_elsewhere_seconds"],
+        )
+        for row in database.rows(f"select * from {view}")
+    }
+    unnamed = "" if view.startswith("mv_") else "not named"
+    assert found == {unnamed: (600, 60, 60, 480), "rust": (0, 480, 0, 0)}
 
 
 def test_counting_is_bounded_and_resumes(
@@ -351,5 +433,20 @@ def test_a_refresh_is_bounded_and_says_so(
     monkeypatch.setattr(days, "AT_ONCE", 1)
     monkeypatch.setattr(days, "MAX_DAYS", 3)
     target = f"/v1/query/time?from={DAY}&to={DAY + 3 * ONE_DAY}"
+    pending = [api("GET", target, token=owner_token).json["pending_days"] for _ in range(2)]
+    assert pending == [1, 0]
+
+
+def test_a_neighbour_that_is_not_computed_is_said(
+    api: Api,
+    owner_token: str,
+    beat: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What happened on the next day may reach into the day that is asked about."""
+    beat(at("10:00:00", DAY - ONE_DAY), at("10:00:00", DAY + ONE_DAY))
+    monkeypatch.setattr(days, "AT_ONCE", 1)
+    monkeypatch.setattr(days, "MAX_DAYS", 1)
+    target = f"/v1/query/time?from={DAY}&to={DAY}"
     pending = [api("GET", target, token=owner_token).json["pending_days"] for _ in range(2)]
     assert pending == [1, 0]

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from functions.core import bearer
-from functions.rollup import refresh_days
+from functions.rollup import lanes, refresh_days
 from functions.rollup.service import count_batches
 from tests.functional.test_days import DAY, ONE_DAY, at, heartbeats, live, seconds
 from tests.support import Api, Database, Registered
@@ -162,9 +162,10 @@ def test_refreshes_beside_ingest_lose_nothing(
     refresh_days(owner, DAY, DAY + 3 * ONE_DAY)
     for day in (DAY, DAY + ONE_DAY, DAY + 2 * ONE_DAY):
         true = live(owner, day)
-        stored = database.rows("select * from time_daily where day = %s", day)
+        rows = database.rows("select * from time_daily where day = %s", day)
         assert true
-        assert {
-            (row["lane"], row["project"], row["language"], row["category"]): row["seconds"]
-            for row in stored
-        } == true
+        stored = {
+            lanes.Key(**{name: row[name] for name in lanes.Key._fields}): row["seconds"]
+            for row in rows
+        }
+        assert stored == true

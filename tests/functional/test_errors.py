@@ -81,6 +81,8 @@ def test_the_answer(api: Api, laptop: Registered, owner_token: str) -> None:
             {"class": "missing_dependency"} | figures(1, 0, 1),
             {"class": "test_failure"} | figures(1, 1, 0, 3600.0, 3600.0),
         ],
+        "by_program": [{"program": None} | with_runs(figures(4, 3, 1, 1800.0, 2000.0), 9, 5)],
+        "by_lane": [{"lane": "human"} | with_runs(figures(4, 3, 1, 1800.0, 2000.0), 9, 5)],
         "by_project": [
             {"project": "loom"} | with_runs(figures(3, 3, 0, 1800.0, 2000.0), 7, 4),
             {"project": None} | with_runs(figures(1, 0, 1), 1, 1),
@@ -90,6 +92,7 @@ def test_the_answer(api: Api, laptop: Registered, owner_token: str) -> None:
             {"day": "2026-11-10"} | with_runs(figures(3, 2, 1, 2700.0, 2700.0), 7, 4),
             {"day": "2026-11-11"} | with_runs(figures(1, 1, 0, 600.0, 600.0), 2, 1),
         ],
+        "pending_days": 0,
     }
 
 
@@ -171,14 +174,30 @@ def test_the_sums_of_every_grouping_are_the_totals(
     ]
     changed = [(m, c, p, chance.choice((0, code))) for m, c, p, code in lines]
     assert laptop.send(api, story(laptop, changed)).status == 200
+    calls = [
+        laptop.event(
+            timestamp=(NOON + timedelta(minutes=chance.randrange(3_000))).isoformat(),
+            payload={
+                "status": "completed",
+                "project": chance.choice(("a", "b")),
+                "sessionId": str(number % 5),
+                "success": success,
+                **chance.choice(({"program": "pytest"}, {"program": "make"}, {})),
+                **({} if success else {"errorClass": chance.choice(("compile", "timeout"))}),
+            },
+        )
+        for number in range(300)
+        for success in [chance.random() < 0.5]
+    ]
+    assert laptop.send(api, calls).status == 200
     found = api(
         "GET", "/v1/query/errors?from=2026-11-09&to=2026-11-13&tz=Asia/Kathmandu", token=owner_token
     ).json
     assert found["totals"]["introduced"] > 20
-    for grouping in ("by_class", "by_project", "by_day"):
+    for grouping in ("by_class", "by_program", "by_lane", "by_project", "by_day"):
         for name in ("introduced", "fixed", "unresolved"):
             assert sum(row[name] for row in found[grouping]) == found["totals"][name]
-    for grouping in ("by_project", "by_day"):
+    for grouping in ("by_program", "by_lane", "by_project", "by_day"):
         for name in ("runs", "failed_runs"):
             assert sum(row[name] for row in found[grouping]) == found["totals"][name]
     assert found["totals"]["introduced"] == found["totals"]["fixed"] + found["totals"]["unresolved"]

@@ -18,7 +18,8 @@ README = Path(__file__).parents[2] / "infra/grafana/README.md"
 # Every column that leaves. A new one is a decision: no payload, no project, no address, no key.
 COLUMNS = {
     "owners": "owner_id name timezone",
-    "time_by_language": "owner_id day language human_seconds agent_seconds both_seconds",
+    "time_by_language": "owner_id day language human_seconds agent_seconds both_seconds"
+    " both_elsewhere_seconds",
     "errors_by_class": "owner_id day class introduced fixed unresolved fix_seconds",
     "tokens_by_model": "owner_id hour day provider model calls tokens_input tokens_output"
     " tokens_cache_read tokens_cache_write cost_usd unpriced",

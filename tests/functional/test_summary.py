@@ -13,7 +13,15 @@ from tests.support import Api, Database, Registered, fresh_process
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 ZERO = dict.fromkeys(
-    ["errors", "tokens_input", "tokens_output", "tokens_cache_read", "tokens_cache_write"], 0
+    [
+        "errors",
+        "tokens_input",
+        "tokens_output",
+        "tokens_cache_read",
+        "tokens_cache_write",
+        "unpriced",
+    ],
+    0,
 )
 
 
@@ -102,6 +110,35 @@ def test_nothing_is_an_answer_too(database: Database, owner: str) -> None:
         "plan_completion",
     ]
     assert all(part["reason"] for part in answer["score"]["left_out"])
+
+
+@pytest.mark.parametrize("counted", [False, True])
+def test_what_has_no_price_never_looks_free(
+    api: Api, laptop: Registered, database: Database, owner_token: str, counted: bool
+) -> None:
+    """Both periods say how many calls have no price; without any price there is no cost."""
+    for day, model in ((20, "claude-opus-4-5"), (19, "unheard-of"), (18, "unheard-of"), (10, "x")):
+        usage = {"model": model, "inputTokens": 1_000_000, "project": f"of-{model}"}
+        send(api, laptop, [at(day)], type="token_usage", payload=usage)
+    if counted:
+        database.rows("select count_batches()")
+
+    def costs(**asked: str) -> list[tuple[float | None, int | None]]:
+        answer = ask(database, days="7", **asked)
+        parts = (answer["totals"], answer["previous"])
+        return [(part["cost_usd"], part["unpriced"]) for part in parts]
+
+    assert costs() == [(5.0, 2), (None, 1)]
+    assert ask(database, days="7")["trend"]["cost_usd"] is None
+    assert costs(source="laptop") == [(5.0, 2), (None, 1)]
+    assert costs(source="nobody") == [(0.0, 0), (0.0, 0)]
+    assert costs(project="of-unheard-of") == [(None, 2), (0.0, 0)]
+    # Calls are not kept by kind and language, and null says so.
+    assert costs(kind="token_usage") == [(5.0, None), (None, None)]
+    assert costs(language="") == [(5.0, None), (None, None)]
+    assert costs(kind="tool") == [(0.0, None), (0.0, None)]
+    tokens = api("GET", "/v1/query/tokens?from=2026-11-14&to=2026-11-20", token=owner_token)
+    assert tokens.json["totals"]["unpriced"] == 2
 
 
 def test_filters_narrow_what_is_counted(api: Api, laptop: Registered, database: Database) -> None:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.support import Answer, Api, Database, Registered
 
@@ -74,8 +76,9 @@ def test_a_day_by_category(send: Send, ask: Ask) -> None:
         },
         "by": "category",
         "totals": lanes(human=2_400, agent=300, both=300, waiting=300),
+        "both_elsewhere": 300,  # the person prompts while the agent reads
         "items": [
-            {"name": "prompting", **lanes(human=1_200, both=300)},
+            {"name": "prompting", **lanes(human=1_200)},
             {"name": "application", **lanes(human=600)},
             {"name": "coding", **lanes(human=600)},
             {"name": "reading", **lanes(agent=240)},
@@ -93,8 +96,95 @@ def test_every_grouping_sums_to_the_totals(send: Send, ask: Ask, by: str, tz: st
     work(send)
     answer = ask(f"{RANGE}&by={by}{tz}").json
     assert answer["totals"] == lanes(human=2_400, agent=300, both=300, waiting=300)
+    assert_it_adds_up(answer)
+
+
+def assert_it_adds_up(answer: dict[str, Any]) -> None:
+    """The rows sum to each lane, and of both no row has more than of human and agent."""
     for lane, total in answer["totals"].items():
-        assert sum(item[lane] for item in answer["items"]) == total
+        rest = answer["both_elsewhere"] if lane == "both" else 0
+        assert sum(item[lane] for item in answer["items"]) + rest == total
+    for item in answer["items"]:
+        assert item["both"] <= min(item["human"], item["agent"])
+    if answer["by"] == "day":
+        assert answer["both_elsewhere"] == 0
+
+
+def test_no_row_has_more_of_both_than_of_a_lane(send: Send, ask: Ask) -> None:
+    """A prompt names no language, the agent's tools do: that both is elsewhere, in no row."""
+    work(send)
+    for tz in ("", "&tz=Asia/Kathmandu"):
+        answer = ask(f"{RANGE}&by=language{tz}").json
+        assert (answer["totals"]["both"], answer["both_elsewhere"]) == (300, 60)
+        assert answer["items"] == [
+            {"name": "rust", **lanes(human=1_200, agent=240, both=240)},
+            {"name": None, **lanes(human=1_200, agent=60, waiting=300)},
+        ]
+
+
+KINDS = ("activity", "tool", "editor", "heartbeat", "token_usage", "window", "browser")
+
+
+@given(
+    found=st.lists(
+        st.tuples(
+            st.integers(0, 86_399),
+            st.sampled_from(KINDS),
+            st.sampled_from(["loom", "vibe", None]),
+            st.sampled_from(["rust", "sql", None]),
+            st.sampled_from(["a", "b"]),
+            st.sampled_from(["Read", "WebSearch"]),
+            st.integers(0, 7_200_000),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_whatever_happened_adds_up(
+    api: Api,
+    laptop: Registered,
+    ask: Ask,
+    database: Database,
+    found: list[tuple[int, str, str | None, str | None, str, str, int]],
+) -> None:
+    """Any day, any grouping, any filter, stored or live: rows sum up and exceed no lane."""
+    database.rows("delete from events")
+    midnight = datetime.fromisoformat(f"{DAY}T00:00:00+00:00")
+    batch = [
+        laptop.event(
+            timestamp=(midnight + timedelta(seconds=second)).isoformat(),
+            type=kind,
+            payload={
+                "project": project,
+                "language": language,
+                "sessionId": session,
+                "tool": detail,
+                "category": "research" if kind == "browser" else "reading",
+                "entity": "a.rs",
+                "file": "a.rs",
+                "action": "edit",
+                "app": "DAW",
+                "domain": "example.org",
+                "duration_ms": duration,
+            },
+        )
+        for second, kind, project, language, session, detail, duration in found
+    ]
+    assert laptop.send(api, batch).status == 200
+    for narrowed in ("", "&project=loom", "&language=rust", "&project=&language=sql"):
+        for by in ("day", "project", "language", "category"):
+            stored = ask(f"{RANGE}&by={by}{narrowed}").json
+            assert_it_adds_up(stored)
+            # The same day, of another zone: computed live.
+            live = ask(f"{RANGE}&tz=Europe/London&by={by}{narrowed}").json
+            assert_it_adds_up(live)
+            for part in ("totals", "both_elsewhere", "items"):
+                assert live[part] == stored[part]
 
 
 def test_filters_narrow(send: Send, ask: Ask) -> None:

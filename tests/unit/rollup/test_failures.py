@@ -3,6 +3,7 @@
 import itertools
 import string
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.rollup import failures
-from functions.rollup.failures import Episode, Key, Run
+from functions.rollup.failures import Episode, Key, Place, Run
+from vibeloom.commands import names
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 LAPTOP = UUID(int=1)
@@ -168,9 +170,17 @@ histories = st.lists(
     st.tuples(st.sampled_from(COMMANDS), st.sampled_from((0, 1)), st.sampled_from(("loom", ""))),
     max_size=30,
 ).map(lambda rows: [run(minute, *row) for minute, row in enumerate(rows)])
+mixed_histories = st.lists(
+    st.tuples(st.sampled_from(("make", "pytest", None)), st.booleans(), st.booleans()), max_size=30
+).map(
+    lambda rows: [
+        call(minute, program, succeeded) if by_agent else run(minute, "make", int(succeeded))
+        for minute, (program, succeeded, by_agent) in enumerate(rows)
+    ]
+)
 
 
-@given(histories, st.lists(st.integers(0, 30), max_size=4))
+@given(histories | mixed_histories, st.lists(st.integers(0, 30), max_size=4))
 def test_it_may_stop_anywhere_and_go_on(history: list[Run], cuts: list[int]) -> None:
     """Folding stretch after stretch, each from what the last left open, is folding all at once."""
     edges = [0, *sorted(cuts), len(history)]
@@ -197,6 +207,106 @@ def test_errors_of_a_command_follow_each_other(history: list[Run]) -> None:
             and (episode.fixed_at is None or one.occurred_at < episode.fixed_at)
         ]
         assert len(around) == int(one.failed)
+
+
+def call(minute: int, program: str | None, succeeded: bool, **more: Any) -> Run:
+    """An agent's command that ended."""
+    fields: dict[str, Any] = {
+        "project": "loom",
+        "source_id": LAPTOP,
+        "session": "s",
+        "declared": "compile",
+    }
+    return Run(
+        occurred_at=NOON + timedelta(minutes=minute),
+        event_id=f"evt_{minute:020}",
+        command="",
+        failed=not succeeded,
+        lane="agent",
+        named=program,
+        **fields | more,
+    )
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        call(1, "cargo build", True),
+        call(1, "cargo test", True, project="kiln"),
+        call(1, "cargo test", True, session="t"),
+        call(1, "cargo test", True, session=None),
+        call(1, None, True),
+        run(1, "cargo test", 0),
+    ],
+)
+def test_an_agents_failure_is_fixed_by_its_like(other: Run) -> None:
+    """The same program in the same project and session; no other, and no person's command."""
+    failure = call(0, "cargo test", False)
+    fixed, still_open = failures.fold({}, [failure, other])
+    assert (fixed, len(still_open)) == ([], 1)
+    [fix], still_open = failures.fold(still_open, [call(2, "cargo test", True)])
+    assert still_open == {}
+    assert (fix.opened_at, fix.fixed_at) == (NOON, NOON + timedelta(minutes=2))
+    assert (fix.lane, fix.program, fix.error_class) == ("agent", "cargo test", "compile")
+
+
+def test_a_session_without_a_name_is_its_source() -> None:
+    """Another machine's unnamed session is another one, and no session can be named like it."""
+    failure = call(0, "make", False, session=None)
+    for other in (
+        call(1, "make", True, session=None, source_id=UUID(int=2)),
+        call(1, "make", True, session=str(LAPTOP)),
+    ):
+        assert failures.fold({}, [failure, other])[0] == []
+    assert len(failures.fold({}, [failure, call(1, "make", True, session=None)])[0]) == 1
+
+
+def test_a_failure_without_a_program_is_settled_at_once() -> None:
+    """Each is an error of its own that stays unresolved, and none is carried on."""
+    settled, still_open = failures.fold(
+        {}, [call(0, None, False), call(1, None, False), call(2, None, True)]
+    )
+    assert still_open == {}
+    assert [(e.opened_at.minute, e.fixed_at) for e in settled] == [(0, None), (1, None)]
+    assert settled[0].key != settled[1].key
+
+
+def test_the_class_of_an_agents_failure_is_the_senders() -> None:
+    """What is no class is `other`; the program decides nothing."""
+    assert failures.classify(call(0, "pytest", False, declared="network")) == "network"
+    for declared in (None, "", "oops", "compile "):
+        assert failures.classify(call(0, "pytest", False, declared=declared)) == "other"
+
+
+def test_every_program_of_the_client_is_taken() -> None:
+    """What a monitor's list names has the form that is taken for a program's name."""
+    for name in names():
+        assert call(0, name, True).program == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [None, "", " ", "a\n", "/bin/ls", "a/b", "me@example.org", "é", "x" * 65, "-x", "$HOME", "a;b"],
+)
+def test_what_is_no_name_of_a_program(name: str | None) -> None:
+    """A path, an address, a sentence or something longer is not kept."""
+    assert call(0, name, True).program == ""
+
+
+def test_runs_are_counted_by_quarter_and_program() -> None:
+    """Known programs only; where the stretch begins within a quarter, from there."""
+    history = [
+        call(1, "make", True),
+        call(14, "make", False),
+        call(15, "make", True, project=""),
+        call(16, None, False),
+        run(17, "make", 0),
+    ]
+    since = NOON + timedelta(minutes=1)
+    assert failures.count(history, since) == {
+        Place(since, LAPTOP, "loom", "make"): (2, 1),
+        Place(NOON + timedelta(minutes=15), LAPTOP, "", "make"): (1, 0),
+    }
 
 
 def test_classes_are_words_that_ingest_takes() -> None:

@@ -1,6 +1,6 @@
 """Lanes: whatever comes in, time adds up."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
@@ -59,10 +59,10 @@ def test_each_instant_of_a_lane_has_one_owner(found: list[Mark], timeout: int) -
         assert all(each.start < each.end for each in own)
         assert all(a.end <= b.start for a, b in pairwise(own))
         total = sum(each.end - each.start for each in own)
-        for part in (1, 2, 3):  # project, language, category
+        for part in ("project", "language", "category"):
             grouped: Counter[str] = Counter()
             for key, seconds in lanes.totals(own).items():
-                grouped[key[part]] += seconds
+                grouped[getattr(key, part)] += seconds
             assert sum(grouped.values()) == total
 
 
@@ -102,6 +102,49 @@ def test_both_is_where_human_and_agent_meet(found: list[Mark]) -> None:
     """Second by second."""
     segments = lanes.segments(found, TIMEOUT)
     assert seconds_of(segments, BOTH) == seconds_of(segments, HUMAN) & seconds_of(segments, AGENT)
+
+
+@given(many, st.sampled_from(["project", "language", "category"]))
+def test_a_groups_part_of_both_exceeds_neither_lane(found: list[Mark], grouping: str) -> None:
+    """Of both, a group has at most its human and its agent seconds; the rest is elsewhere."""
+    seconds: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    elsewhere = 0
+    totals = lanes.totals(lanes.segments(found, TIMEOUT))
+    for key, spent in totals.items():
+        if key.counts_in(grouping):
+            seconds[getattr(key, grouping)][key.lane] += spent
+        else:
+            elsewhere += spent
+    for of_group in seconds.values():
+        assert of_group[BOTH] <= min(of_group[HUMAN], of_group[AGENT])
+    for lane in lanes.LANES:
+        whole = sum(spent for key, spent in totals.items() if key.lane == lane)
+        rest = elsewhere if lane == BOTH else 0
+        assert sum(of_group[lane] for of_group in seconds.values()) + rest == whole
+    assert all(key.counts_in("day") for key in totals)
+
+
+@settings(max_examples=60)
+@given(many)
+def test_what_both_lanes_share_is_known_second_by_second(found: list[Mark]) -> None:
+    """A second of both is of the same project where the two lanes say the same, and so on."""
+    segments = lanes.segments(found, TIMEOUT)
+    human, agent = (
+        {
+            at: each[3:6]
+            for each in segments
+            if each.lane == lane
+            for at in range(each.start, each.end)
+        }
+        for lane in (HUMAN, AGENT)
+    )
+    for each in segments:
+        if each.lane != BOTH:
+            assert each[6:] == (False, False, False)
+            continue
+        for at in range(each.start, each.end):
+            assert each[3:6] == human[at]
+            assert each[6:] == tuple(a == b for a, b in zip(human[at], agent[at], strict=True))
 
 
 @given(many, st.integers(60, lanes.MAX_TIMEOUT), st.integers(-7_200, 7_200))
@@ -180,7 +223,8 @@ def test_a_turn_begins_with_its_prompt_and_ends_with_its_last_sign() -> None:
     ]
     assert of(segments, WAITING) == [(120, 420, "loom")]
     assert of(segments, HUMAN) == [(0, 420, "loom")]
-    assert of(segments, BOTH) == [(0, 120, "loom")]
+    assert of(segments, BOTH) == [(0, 60, "loom"), (60, 120, "loom")]
+    assert [each.same_category for each in segments if each.lane == BOTH] == [False, True]
 
 
 @pytest.mark.parametrize(("pause", "waited"), [(lanes.MAX_WAIT, 1), (lanes.MAX_WAIT + 1, 0)])
