@@ -1,22 +1,17 @@
-"""The `vibeloom` command."""
+"""The `vibeloom` command.
 
-import json
-import sys
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Annotated, Any
+A command imports what it needs when it runs: the first thing that a person waits for is the start.
+"""
+# ruff: noqa: PLC0415
+
+from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.text import Text
 from typer.core import TyperGroup
 
-from vibeloom import __version__, heatmap, keys, monitor, settings, status
+from vibeloom import __version__, usage_command
+from vibeloom.console import print_json, say, show
 from vibeloom.errors import SettingError, VibeloomError
-from vibeloom.lock import exclusive
-from vibeloom.register import add_key, register
-from vibeloom.server import Server
-from vibeloom.spool import Spool
 
 # What our own mistakes raise; typer's exceptions are none of these and go their way.
 MISTAKES = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
@@ -43,7 +38,10 @@ class OneLineErrors(TyperGroup):
             )
 
 
-def _fail(message: str) -> None:
+def _fail(message: str) -> NoReturn:
+    from rich.console import Console
+    from rich.text import Text
+
     line = Text("error: ", style="bold red").append(message, style="not bold default")
     Console(stderr=True, soft_wrap=True).print(line)
     raise typer.Exit(1)
@@ -62,21 +60,9 @@ monitor_app = typer.Typer(
 )
 app.add_typer(monitor_app, name="monitor")
 
+app.command("usage")(usage_command.usage)
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
-
-
-def _print_json(document: Any) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=True, indent=2) + "\n")
-
-
-def _show(content: Any) -> None:
-    # wide enough for long addresses when the output is a file, the terminal's own width otherwise
-    Console(highlight=False, soft_wrap=isinstance(content, (str, Text))).print(content)
-
-
-def _say(message: str) -> None:
-    stamp = Text(datetime.now().astimezone().strftime("%H:%M:%S "), style="dim")
-    Console(stderr=True, soft_wrap=True).print(stamp.append(message, style="not dim"))
 
 
 @monitor_app.command()
@@ -84,11 +70,15 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing key.")] = False,
 ) -> None:
     """Make the Ed25519 key that signs every batch."""
+    from rich.text import Text
+
+    from vibeloom import keys, settings
+
     home = settings.load().home
     signer = keys.replace(home) if force else keys.create(home)
-    _show(Text("A new key is in ").append(str(home), style="bold"))
-    _show(Text("Public key: ").append(signer.public_key, style="bold"))
-    _show(
+    show(Text("A new key is in ").append(str(home), style="bold"))
+    show(Text("Public key: ").append(signer.public_key, style="bold"))
+    show(
         Text("Next: `vibeloom monitor register --url <server> --token <access token>`", style="dim")
     )
 
@@ -108,15 +98,21 @@ def register_command(
     as_json: Json = False,
 ) -> None:
     """Make this monitor's key known to a server; remembers the address, never the token."""
+    from rich.text import Text
+
+    from vibeloom import keys, settings
+    from vibeloom.register import add_key, register
+    from vibeloom.server import Server, server_base
+
     configured = settings.load(source=source)
-    base = _server_base(configured, url)
+    base = server_base(configured, url)
     signer = keys.load(configured.home)
     with Server(base, token or configured.token) as server:
         enrol = add_key if further else register
         registration = enrol(server, signer, configured.source)
     remembered = settings.remember(configured.home, base.removesuffix("/v1"), configured.source)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "source": registration.source,
                 "publicKey": registration.public_key,
@@ -127,21 +123,8 @@ def register_command(
         )
         return
     word = "is registered" if registration.created else "was registered already"
-    _show(Text(f"Source {registration.source} {word} at {base}"))
-    _show(Text("Next: `vibeloom monitor run`", style="dim"))
-
-
-def _server_base(configured: settings.Settings, url: str | None) -> str:
-    if url is not None:
-        return settings.server_base(url, "--url")
-    if configured.endpoint is None:
-        raise SettingError("no server is known; give --url or set VIBELOOM_URL")
-    if not configured.endpoint.vibeloom:
-        raise SettingError(
-            "VIBETEA_SUPABASE_URL names a server for batches alone; give --url or set VIBELOOM_URL "
-            "to a Vibeloom server"
-        )
-    return configured.endpoint.base
+    show(Text(f"Source {registration.source} {word} at {base}"))
+    show(Text("Next: `vibeloom monitor run`", style="dim"))
 
 
 @monitor_app.command()
@@ -152,19 +135,22 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Watch the session logs and send what happens in them."""
+    from vibeloom import monitor, settings
+
     configured = settings.load()
     if as_json and not once:
         raise SettingError(
             "--json needs --once; a running monitor is asked with `monitor status --json`"
         )
     if once:
-        report = monitor.run_once(configured, (lambda _: None) if as_json else _say)
+        report = monitor.run_once(configured, (lambda _: None) if as_json else say)
     else:
         endpoint = monitor.needed_endpoint(configured)
-        _say(f"watching {configured.projects} as {configured.source} for {endpoint.base}")
-        report = monitor.run(configured, _say)
+        watched = ", ".join(str(folder) for folder in configured.project_folders)
+        say(f"watching {watched} as {configured.source} for {endpoint.base}")
+        report = monitor.run(configured, say)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "collected": report.collected,
                 "sent": report.sent,
@@ -176,11 +162,11 @@ def run(
         )
     for path, reason in report.unreadable.items():
         if not as_json:
-            _say(f"{path} cannot be read: {reason}")
+            say(f"{path} cannot be read: {reason}")
     if report.error:
         raise VibeloomError(report.error)
     if not as_json:
-        _say(
+        say(
             f"{report.collected:,} events collected, {report.sent:,} sent, "
             f"{report.set_aside:,} set aside"
         )
@@ -189,16 +175,24 @@ def run(
 @monitor_app.command("status")
 def status_command(as_json: Json = False) -> None:
     """Say what waits, what was refused, and how the last delivery went."""
+    from vibeloom import settings, status
+
     gathered = status.gather(settings.load())
     if as_json:
-        _print_json(gathered)
+        print_json(gathered)
     else:
-        _show(status.draw(gathered))
+        show(status.draw(gathered))
 
 
 @monitor_app.command()
 def requeue(as_json: Json = False) -> None:
     """Let events that the server refused wait to be sent once more."""
+    from rich.text import Text
+
+    from vibeloom import keys, settings
+    from vibeloom.lock import exclusive
+    from vibeloom.spool import Spool
+
     configured = settings.load()
     keys.prepare_home(configured.home)
     with exclusive(configured.home):
@@ -208,18 +202,20 @@ def requeue(as_json: Json = False) -> None:
         finally:
             spool.close()
     if as_json:
-        _print_json({"requeued": count})
+        print_json({"requeued": count})
     else:
-        _show(Text(f"{count:,} events wait again"))
+        show(Text(f"{count:,} events wait again"))
 
 
 @monitor_app.command()
 def version(as_json: Json = False) -> None:
     """Say which version this is."""
+    from rich.text import Text
+
     if as_json:
-        _print_json({"name": "vibeloom", "version": __version__})
+        print_json({"name": "vibeloom", "version": __version__})
     else:
-        _show(Text(f"vibeloom {__version__}"))
+        show(Text(f"vibeloom {__version__}"))
 
 
 @app.command("heatmap")
@@ -232,15 +228,23 @@ def heatmap_command(  # noqa: PLR0913, PLR0917 - one per option
     as_json: Json = False,
 ) -> None:
     """Draw when the work happened: hours across, days down."""
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+
+    from vibeloom import heatmap, settings
+    from vibeloom.server import Server, server_base
+
     if days not in (7, 30):
         raise SettingError(f"--days: {days} is not accepted; give 7 or 30")
     configured = settings.load()
     if token is not None:
         configured = replace(configured, token=token)
-    with Server(_server_base(configured, url), configured.token) as server:
+    with Server(server_base(configured, url), configured.token) as server:
         answer = server.get("/query", {"days": days} | ({"source": source} if source else {}))
     if as_json:
-        _print_json(answer)
+        print_json(answer)
         return
     picture = heatmap.arrange(answer, days, datetime.now(UTC), UTC if utc else None)
     console = Console(highlight=False)
@@ -249,5 +253,20 @@ def heatmap_command(  # noqa: PLR0913, PLR0917 - one per option
     console.print(heatmap.draw(picture, heading, only_ascii), soft_wrap=True)
 
 
+@app.command("statusline")
+def statusline_command(
+    color: Annotated[
+        bool, typer.Option("--color", help="Colours, also where no terminal is.")
+    ] = False,
+) -> None:
+    """One line for an agent's status bar: today's cost, the block, the burn rate.
+
+    It comes from a file, which a process in the background renews every minute.
+    """
+    from vibeloom import statusline
+
+    statusline.show(color)
+
+
 if __name__ == "__main__":
-    app()
+    app(prog_name="vibeloom")

@@ -2,8 +2,7 @@
 
 A log is known again by its inode and its content, so a renamed log is read on, a rotated one is
 read to its end under its new name, and a truncated or rewritten one is read anew. Reading anew is
-harmless: the same line at the same place gives the same event, which the spool and the server
-recognise.
+harmless: what has been told is known by what it is, not by where it stands.
 """
 
 import os
@@ -14,20 +13,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vibeloom import privacy, tail
-from vibeloom.entries import UnknownEntry, read_entry
-from vibeloom.events import (
-    Event,
-    Session,
-    advance,
-    describe,
-    event_id,
-    opens_session,
-    rfc3339,
-    session_started,
-)
+from vibeloom.entries import Entry, read_entries
+from vibeloom.session import Session, advance
 from vibeloom.settings import Settings
 from vibeloom.spool import Log, Spool
-from vibeloom.tail import Line, Place, Skipped
+from vibeloom.tail import Line, Place
+from vibeloom.telling import tell
 
 COMMIT_EVERY_BYTES = 4 * 1024 * 1024  # of log; bounds what a transaction holds
 COMMIT_EVERY_LINES = 2_000
@@ -54,11 +45,10 @@ class _Look:
 
 
 class Collector:
-    """Reads every session log below one folder into one spool."""
+    """Reads every session log below some folders into one spool."""
 
     def __init__(self, settings: Settings, spool: Spool) -> None:
-        self._root = settings.projects
-        self._source = settings.source
+        self._roots = settings.project_folders
         self._allowlist = settings.allowlist
         self._spool = spool
         self._looks: dict[str, _Look] = {}
@@ -66,7 +56,7 @@ class Collector:
 
     def scan(self) -> Iterator[Tally]:
         """Read what is new in every log; yields after each commit."""
-        yield from self.read(session_logs(self._root))
+        yield from self.read(path for root in self._roots for path in session_logs(root))
 
     def read(self, paths: Iterable[Path]) -> Iterator[Tally]:
         """Read what is new in these logs; yields after each commit."""
@@ -113,18 +103,8 @@ class Collector:
         if head is None:
             return None
         self._drain_replaced(here, path, inode)
-        identity = tail.digest_of(
-            self._name(path).encode("utf-8", "surrogateescape") + b"\n" + head
-        )
-        place = Place(0, False, len(head), tail.digest_of(head), tail.digest_of(b""))
-        stem = privacy.session_id(path.stem) or ""
-        return Log(key, device, inode, place, Session(session_id=stem, log=identity))
-
-    def _name(self, path: Path) -> str:
-        try:
-            return path.relative_to(self._root.resolve()).as_posix()
-        except ValueError:
-            return path.as_posix()
+        place = Place(0, len(head), tail.digest_of(head), tail.digest_of(b""))
+        return Log(key, device, inode, place, Session(privacy.session_id(path.stem) or ""))
 
     def _drain_replaced(self, log: Log | None, path: Path, by_inode: int) -> None:
         """Read the rest of the log that was at this path, if it now lies beside it."""
@@ -160,50 +140,39 @@ class Collector:
     def _stretch(self, log: Log, file: BinaryIO) -> tuple[Log, Tally, bool]:
         tally = Tally()
         session, offset = log.session, log.place.offset
-        inside = log.place.inside_long_line
         done = True
-        lines = tail.read_lines(file, offset, inside)
-        for number, piece in enumerate(lines, 1):
-            offset = piece.end
-            if isinstance(piece, Skipped):
-                inside = not piece.last
-                tally.over_long += piece.last
-            elif piece.content.strip():
-                session = self._take(piece, session, tally)
+        for number, line in enumerate(tail.read_lines(file, offset), 1):
+            offset = line.end
+            session = self._take(line, session, tally)
             if number >= COMMIT_EVERY_LINES or offset - log.place.offset >= COMMIT_EVERY_BYTES:
                 done = False
                 break
-        place = replace(
-            log.place,
-            offset=offset,
-            inside_long_line=inside,
-            recent=tail.recent_digest(file, offset),
-        )
+        place = replace(log.place, offset=offset, recent=tail.recent_digest(file, offset))
         return replace(log, place=place, session=session), tally, done
 
     def _take(self, line: Line, session: Session, tally: Tally) -> Session:
         """Spool the events of one line."""
-        try:
-            entry = read_entry(line.content, self._allowlist)
-        except UnknownEntry:
-            tally.unknown += 1
+        if line.content is None:
+            tally.over_long += 1
             return session
+        if not line.content.strip():
+            return session
+        entries, unknown = read_entries(line.content, self._allowlist)
+        tally.unknown += unknown
+        for entry in entries:
+            session = self._tell(entry, session, tally)
+        return session
+
+    def _tell(self, entry: Entry, session: Session, tally: Tally) -> Session:
         session = advance(session, entry)
         if session.last_timestamp is None:
             # Nothing yet has said when: a summary of an earlier session at the head of a log.
             tally.untimed += bool(entry.facts)
             return session
-        timestamp = rfc3339(session.last_timestamp)
-        if opens_session(session, entry):
-            kind, payload = session_started(session)
-            place = event_id(self._source, session.log, 0, "started")
-            tally.events += self._spool.add(Event(place, timestamp, kind, payload))
-            session = replace(session, started=True)
-        for index, fact in enumerate(entry.facts):
-            described = describe(fact, session, self._spool)
-            if described is not None:
-                place = event_id(self._source, session.log, line.start, index)
-                tally.events += self._spool.add(Event(place, timestamp, *described))
+        session, events = tell(session, entry, self._spool)
+        for event in events:
+            self._spool.add(event)
+        tally.events += len(events)
         return session
 
 

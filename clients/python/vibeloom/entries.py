@@ -3,47 +3,74 @@
 | entry | facts |
 |---|---|
 | `assistant` with `tool_use` blocks | `ToolStarted` for each |
-| `assistant` with `message.usage` | `Usage` |
+| `assistant` with `message.usage` | `Usage`, and one for each other model's call inside it |
 | `user` with `tool_result` blocks | `ToolCompleted` for each |
 | `user` with a person's words | `Prompt` |
+| `queue-operation`, `attachment` with a queued command | `Enqueued`, `Released`, `Prompt` |
+| `progress` of a subagent | the facts of the message inside it, as a side chain's |
 | `progress`, hook `PostToolUse` | `ToolCompleted` (what older logs have instead of results) |
 | `summary` | `SessionEnded` |
 
-Facts hold only what `vibeloom.privacy` has built; the line itself goes no further than this module.
+Facts hold only what `vibeloom.privacy` has built, and digests that never leave; the line itself
+goes no further than this module.
 """
 
 import codecs
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
-from vibeloom import privacy
+from vibeloom import commands, people, privacy
+from vibeloom.privacy import Folder
+from vibeloom.tokens import Usage, read_usage
 
 EARLIEST_YEAR = 2000  # an older timestamp is a clock that was never set
+
+_REFUSALS = ("User rejected tool use", "Error: User rejected tool use")
+MAX_SAID = 8 * 1024  # characters of the head and of the tail of what a failed tool wrote
 
 # Entries that today's logs contain and that say nothing about the work: known, and passed over.
 QUIET_TYPES = frozenset(
     {
         "agent-name",
         "ai-title",
-        "attachment",
         "custom-title",
         "file-history-snapshot",
         "last-prompt",
         "mode",
         "permission-mode",
         "pr-link",
-        "queue-operation",
         "system",
     }
 )
+
+# How much a copy of something is to be believed; see `vibeloom.telling`.
+PROGRESS, SIDECHAIN, MAIN = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Prompt:
     """A person asked something; what, is not kept."""
+
+    digest: bytes | None  # local: finds when the same words were queued
+
+
+@dataclass(frozen=True)
+class Enqueued:
+    """Somebody typed while the agent worked; the prompt is delivered later, or never."""
+
+    digest: bytes | None
+
+
+@dataclass(frozen=True)
+class Released:
+    """The oldest queued prompt left the queue; `taken_back` when its writer wants it again."""
+
+    taken_back: bool
 
 
 @dataclass(frozen=True)
@@ -53,6 +80,7 @@ class ToolStarted:
     use_id: str | None  # local: pairs start and completion, never leaves
     tool: str
     context: str | None
+    program: str | None
 
 
 @dataclass(frozen=True)
@@ -62,18 +90,8 @@ class ToolCompleted:
     use_id: str | None
     tool: str | None
     success: bool
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Tokens of one message; the same message may stand on several lines."""
-
-    message_id: str | None  # local: counts a message once, never leaves
-    model: str
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_creation_tokens: int
+    said: str = ""  # local: head and tail of a failure's words, from which its class is decided
+    refused: bool = False  # by a person or a rule: nothing was run
 
 
 @dataclass(frozen=True)
@@ -81,18 +99,21 @@ class SessionEnded:
     """A summary was written; its text is not kept."""
 
 
-Fact = Prompt | ToolStarted | ToolCompleted | Usage | SessionEnded
+Fact = Prompt | Enqueued | Released | ToolStarted | ToolCompleted | Usage | SessionEnded
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What one line says."""
+    """What one record says."""
 
     timestamp: datetime | None
-    session_id: str | None
-    project: str | None
+    session_id: str | None  # of the session that the record was first written in
+    folder: Folder | None
     branch: str | None
-    sidechain: bool  # written by an agent that another agent started
+    standing: int  # PROGRESS, SIDECHAIN or MAIN
+    headless: bool | None  # None: the record does not say
+    answers: bool  # written by the model: queued prompts have been read
+    identity: str  # the record's own, the same in every copy of it
     facts: tuple[Fact, ...]
 
 
@@ -100,25 +121,101 @@ class UnknownEntry(Exception):
     """The line is not an entry of a format known here; it is counted and passed over."""
 
 
-def read_entry(line: bytes, allowlist: frozenset[str] | None = None) -> Entry:
-    """Read one line, or raise `UnknownEntry`; no other exception, whatever the bytes are."""
+_DECODER = json.JSONDecoder()
+# What records begin with, in any version: one of these fields stands first.
+_RECORD = re.compile(
+    r'\{\s*"(?:parentUuid|logicalParentUuid|type|sessionId|session_id|isSidechain|uuid|timestamp'
+    r'|cwd|userType|version|gitBranch|entrypoint|message|messageId|leafUuid|agentId|forkedFrom)"'
+)
+
+
+def read_entries(line: bytes, allowlist: frozenset[str] | None = None) -> tuple[list[Entry], int]:
+    """The entries of one line, and how many pieces of it are none; raises nothing.
+
+    A writer that was killed leaves a record without an end, on the same line as the next one.
+    """
     try:
-        document = json.loads(line.removeprefix(codecs.BOM_UTF8).decode())
+        documents, damaged = [json.loads(line.removeprefix(codecs.BOM_UTF8))], False
     except (ValueError, RecursionError):
-        raise UnknownEntry from None
+        documents, damaged = _whole_records(line)
+    found: list[Entry] = []
+    unknown = 0
+    for number, document in enumerate(documents):
+        try:
+            found += _entries(document, line, number, allowlist)
+        except UnknownEntry:
+            unknown += 1
+    return found, int(damaged) if damaged else unknown
+
+
+def _whole_records(line: bytes) -> tuple[list[Any], bool]:
+    """The records of a damaged line that are whole, and whether anything else stands on it.
+
+    Parts of a broken record may be among them, which are no entries.
+    """
+    text = line.replace(b"\0", b" ").decode(errors="replace")
+    found: list[Any] = []
+    rest = []  # what is between the records
+    end = 0
+    begin = _RECORD.search(text)
+    while begin is not None:
+        try:
+            document, after = _DECODER.raw_decode(text, begin.start())
+        except (ValueError, RecursionError):
+            begin = _RECORD.search(text, begin.start() + 1)
+        else:
+            found.append(document)
+            rest.append(text[end : begin.start()])
+            end = after
+            begin = _RECORD.search(text, end)
+    rest.append(text[end:])
+    return found, not found or any(piece.strip(" \t\r\ufeff\ufffd") for piece in rest)
+
+
+def _entries(
+    document: object, line: bytes, number: int, allowlist: frozenset[str] | None
+) -> Iterator[Entry]:
     if not isinstance(document, dict):
         raise UnknownEntry
     kind = document.get("type")
     if not isinstance(kind, str):
         raise UnknownEntry
-    sidechain = document.get("isSidechain") is True
-    return Entry(
+    standing = SIDECHAIN if document.get("isSidechain") is True else MAIN
+    fork = _object(document.get("forkedFrom"))
+    entry = Entry(
         timestamp=_timestamp(document.get("timestamp")),
-        session_id=privacy.session_id(document.get("sessionId")),
-        project=privacy.project_name(document.get("cwd")),
+        session_id=privacy.session_id(fork.get("sessionId") or document.get("sessionId")),
+        folder=privacy.folder(document.get("cwd")),
         branch=privacy.branch_name(document.get("gitBranch")),
-        sidechain=sidechain,
-        facts=tuple(_facts(kind, document, sidechain, allowlist)),
+        standing=standing,
+        headless=people.is_headless(document),
+        answers=kind == "assistant" and standing == MAIN,
+        identity=_text(document.get("uuid")) or f"{sha256(line).hexdigest()}\n{number}",
+        facts=tuple(_facts(kind, document, standing, allowlist)),
+    )
+    yield entry
+    if kind == "progress":
+        yield from _of_subagent(document, entry, allowlist)
+
+
+def _of_subagent(
+    document: dict[str, Any], outer: Entry, allowlist: frozenset[str] | None
+) -> Iterator[Entry]:
+    """The message of a subagent that a progress line carries."""
+    inner = _object(_object(document.get("data")).get("message"))
+    kind = inner.get("type")
+    if kind not in ("assistant", "user"):
+        return
+    yield Entry(
+        timestamp=_timestamp(inner.get("timestamp")) or outer.timestamp,
+        session_id=outer.session_id,
+        folder=outer.folder,
+        branch=outer.branch,
+        standing=PROGRESS,
+        headless=None,
+        answers=False,
+        identity=_text(inner.get("uuid")) or f"{outer.identity}\nprogress",
+        facts=tuple(_facts(kind, inner, PROGRESS, allowlist)),
     )
 
 
@@ -135,15 +232,19 @@ def _timestamp(value: object) -> datetime | None:
 
 
 def _facts(
-    kind: str, document: dict[str, Any], sidechain: bool, allowlist: frozenset[str] | None
+    kind: str, document: dict[str, Any], standing: int, allowlist: frozenset[str] | None
 ) -> Iterator[Fact]:
     match kind:
         case "assistant":
-            yield from _assistant(_object(document.get("message")), allowlist)
+            yield from _assistant(document, allowlist)
         case "user":
-            yield from _user(document, sidechain)
+            yield from _user(document, standing)
+        case "attachment":
+            yield from _attachment(document, standing)
+        case "queue-operation":
+            yield from _queue(document)
         case "progress":
-            yield from _progress(document)
+            yield from _hook(document)
         case "summary":
             yield SessionEnded()
         case _ if kind not in QUIET_TYPES:
@@ -165,39 +266,94 @@ def _blocks(message: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [block for block in content if isinstance(block, dict) and block.get("type") == kind]
 
 
-def _assistant(message: dict[str, Any], allowlist: frozenset[str] | None) -> Iterator[Fact]:
-    for block in _blocks(message, "tool_use"):
-        tool = privacy.tool_name(block.get("name"))
-        context = privacy.tool_context(tool, block.get("input"), allowlist)
-        yield ToolStarted(_text(block.get("id")), tool, context)
-    usage = _object(message.get("usage"))
-    counts = [
-        privacy.token_count(usage.get(name))
-        for name in (
-            "input_tokens",
-            "output_tokens",
-            "cache_read_input_tokens",
-            "cache_creation_input_tokens",
-        )
-    ]
-    if any(counts):
-        yield Usage(_text(message.get("id")), privacy.model_name(message.get("model")), *counts)
+def _assistant(document: dict[str, Any], allowlist: frozenset[str] | None) -> Iterator[Fact]:
+    message = _object(document.get("message"))
+    for kind in ("tool_use", "server_tool_use"):
+        for block in _blocks(message, kind):
+            tool = privacy.tool_name(block.get("name"))
+            inputs = block.get("input")
+            yield ToolStarted(
+                _text(block.get("id")),
+                tool,
+                privacy.tool_context(tool, inputs, allowlist),
+                _program(tool, inputs),
+            )
+    usage = message.get("usage")
+    model = privacy.model_name(message.get("model"))
+    if isinstance(usage, dict) and model is not None:
+        message_id = _text(message.get("id")) or _text(document.get("requestId"))
+        yield from read_usage(usage, message_id, model)
 
 
-def _user(document: dict[str, Any], sidechain: bool) -> Iterator[Fact]:
+def _program(tool: str, inputs: object) -> str | None:
+    command = inputs.get("command") if isinstance(inputs, dict) else None
+    return commands.program(command) if tool == "Bash" and isinstance(command, str) else None
+
+
+def _user(document: dict[str, Any], standing: int) -> Iterator[Fact]:
     message = _object(document.get("message"))
     results = _blocks(message, "tool_result")
+    denied = "toolDenialKind" in document or _text(document.get("toolUseResult")) in _REFUSALS
     for block in results:
         succeeded = block.get("is_error") is not True
-        yield ToolCompleted(_text(block.get("tool_use_id")), None, succeeded)
-    written_by_software = (
-        sidechain or document.get("isMeta") is True or document.get("isCompactSummary") is True
+        said = "" if succeeded else _said(block.get("content"))
+        refused = not succeeded and (denied or commands.is_refusal(said))
+        yield ToolCompleted(_text(block.get("tool_use_id")), None, succeeded, said, refused)
+    if not results and standing == MAIN and people.wrote(document):
+        yield Prompt(_digest(message.get("content")))
+
+
+def _said(content: object) -> str:
+    """The words of a result, as far as its class is decided from them."""
+    if isinstance(content, list):
+        content = "\n".join(
+            text
+            for block in content
+            if isinstance(block, dict) and isinstance(text := block.get("text"), str)
+        )
+    if not isinstance(content, str):
+        return ""
+    return (
+        content if len(content) <= 2 * MAX_SAID else f"{content[:MAX_SAID]}\n{content[-MAX_SAID:]}"
     )
-    if not results and not written_by_software:
-        yield Prompt()
 
 
-def _progress(document: dict[str, Any]) -> Iterator[Fact]:
+def _digest(content: object) -> bytes | None:
+    """Tells whether two prompts have the same words; none for what is more than words."""
+    if isinstance(content, list):
+        if len(content) != 1 or _object(content[0]).get("type") != "text":
+            return None
+        content = content[0].get("text")
+    if not isinstance(content, str):
+        return None
+    return sha256(content.strip().encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def _attachment(document: dict[str, Any], standing: int) -> Iterator[Fact]:
+    """What was typed while the agent worked, at the moment in which the agent reads it."""
+    attachment = _object(document.get("attachment"))
+    if attachment.get("type") != "queued_command" or standing != MAIN:
+        return
+    prompt = attachment.get("prompt")
+    if attachment.get("commandMode", "prompt") in people.TYPED_MODES and people.wrote(
+        {**document, "message": {"content": prompt}, "origin": attachment.get("origin")}
+    ):
+        yield Prompt(_digest(prompt))
+
+
+def _queue(document: dict[str, Any]) -> Iterator[Fact]:
+    content = document.get("content")
+    match document.get("operation"):
+        case "enqueue":
+            if content is None or people.typed(content):
+                yield Enqueued(_digest(content))
+        case "dequeue" | "remove":
+            yield Released(taken_back=False)
+        case "popAll":
+            yield Released(taken_back=True)
+
+
+def _hook(document: dict[str, Any]) -> Iterator[Fact]:
     """Both spellings: `data.hookName` "PostToolUse:Read", and `progress.tool_name` "Read"."""
     data = _object(document.get("data")) or _object(document.get("progress"))
     if "PostToolUse" not in (data.get("hookEvent"), data.get("type")):

@@ -6,7 +6,8 @@ VibeloomError
 ├── KeyFileError       the signing key is missing, unreadable or already there
 ├── SpoolError         the spool cannot be read or written
 │   └── SpoolBusy      another monitor holds it
-├── ServerError        the server refused, or did not answer
+├── ServerError        the server did not answer, or not as it should
+│   └── Refused        the server answered with an error
 └── Undelivered        a flush gave up; the spool keeps everything
 """
 
@@ -37,6 +38,14 @@ class SpoolBusy(SpoolError):
 
 class ServerError(VibeloomError):
     """The server refused a request or could not be reached."""
+
+
+class Refused(ServerError):
+    """The server answered with an error."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status  # of HTTP
 
 
 class Undelivered(VibeloomError):

@@ -9,7 +9,8 @@ from pathlib import Path
 from vibeloom.errors import SpoolBusy, SpoolError
 
 
-def _take(handle: int) -> None:
+def take(handle: int) -> None:
+    """Lock an open file for this process alone, or raise `OSError` at once if another has it."""
     if sys.platform == "win32":
         import msvcrt  # noqa: PLC0415 - exists on Windows alone
 
@@ -33,7 +34,7 @@ def exclusive(home: Path) -> Iterator[None]:
         ) from None
     try:
         try:
-            _take(handle)
+            take(handle)
         except OSError:
             raise SpoolBusy(
                 f"another monitor is at work on the spool in {home}; stop it, or give this one "

@@ -1,9 +1,10 @@
 """The monitor: watch, collect, deliver, until told to stop; or all of it once."""
 
 import signal
+import stat
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -100,11 +101,7 @@ def _open(settings: Settings) -> Iterator[_Works]:
 def run_once(settings: Settings, say: Say) -> Report:
     """Collect what is new and deliver everything that waits."""
     with _open(settings) as works:
-        if not settings.projects.is_dir():
-            say(
-                f"{settings.projects} is not there: no session has been written, or"
-                " VIBELOOM_CLAUDE_DIR names another place"
-            )
+        _say_what_is_absent(settings, say)
         collected = 0
         for tally in works.collector.scan():
             collected += tally.events
@@ -124,9 +121,10 @@ def run(settings: Settings, say: Say) -> Report:
             settings.batch_interval,
             say,
         )
+        _say_what_is_absent(settings, say)
         collected = 0
         told = 0
-        for changed in _changes(settings.projects, works.stop.requested, works.clock):
+        for changed in _changes(settings.project_folders, works.stop.requested, works.clock):
             scan = works.collector.scan() if changed is None else works.collector.read(changed)
             for tally in _until_stopped(scan, works.stop):
                 collected += tally.events
@@ -168,28 +166,51 @@ def _final_flush(works: _Works, settings: Settings, say: Say, collected: int) ->
     )
 
 
-def _changes(root: Path, stop: threading.Event, clock: Clock) -> Iterator[list[Path] | None]:
+def _say_what_is_absent(settings: Settings, say: Say) -> None:
+    for folder in settings.absent_folders:
+        say(
+            f"{folder} is not there: no session has been written, or VIBELOOM_CLAUDE_DIR or"
+            " CLAUDE_CONFIG_DIR names another place"
+        )
+
+
+def _changes(
+    roots: Sequence[Path], stop: threading.Event, clock: Clock
+) -> Iterator[list[Path] | None]:
     """The logs that changed, nothing at each tick, and None when all of them must be looked at."""
     while not stop.is_set():
         yield None
-        if not root.is_dir():
+        if not _there(roots):
             stop.wait(TICK / 1_000)  # no session has ever been written
             continue
         try:
-            yield from _watch(root, stop, clock)
+            yield from _watch(roots, stop, clock)
         except OSError:
-            # The system has no more watches to give, or the folder went away: looking again will
+            # The system has no more watches to give, or a folder went away: looking again will
             # do.
             stop.wait(POLL)
 
 
-def _watch(root: Path, stop: threading.Event, clock: Clock) -> Iterator[list[Path] | None]:
-    """Watch one folder until it is replaced by another or the stop."""
-    began = root.stat().st_ino
+def _there(roots: Sequence[Path]) -> dict[Path, int]:
+    """The folders that are there, with what tells one from its successor."""
+    found = {}
+    for root in roots:
+        with suppress(OSError):
+            status = root.stat()
+            if stat.S_ISDIR(status.st_mode):
+                found[root] = status.st_ino
+    return found
+
+
+def _watch(
+    roots: Sequence[Path], stop: threading.Event, clock: Clock
+) -> Iterator[list[Path] | None]:
+    """Watch the folders that are there, until these are others or the stop."""
+    began = _there(roots)
     scanned = clock.monotonic()
     yield None  # what was written between the last scan and the start of the watch
     for changes in watchfiles.watch(
-        root,
+        *began,
         watch_filter=None,
         debounce=TICK,
         step=50,
@@ -208,8 +229,5 @@ def _watch(root: Path, stop: threading.Event, clock: Clock) -> Iterator[list[Pat
             yield None
         else:
             yield logs
-        try:
-            if root.stat().st_ino != began:
-                return
-        except OSError:
+        if _there(roots) != began:
             return

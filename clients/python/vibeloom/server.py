@@ -1,14 +1,32 @@
 """Talking to a Vibeloom server as a person: with an access token, and with words for errors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
 
-from vibeloom import __version__
-from vibeloom.errors import ServerError, SettingError
+from vibeloom import __version__, settings
+from vibeloom.errors import Refused, ServerError, SettingError
+from vibeloom.settings import Settings
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds
+
+
+def server_base(configured: Settings, url: str | None) -> str:
+    """The `/v1` base of the server to ask: the one given, otherwise the one that is set.
+
+    Raises `SettingError`.
+    """
+    if url is not None:
+        return settings.server_base(url, "--url")
+    if configured.endpoint is None:
+        raise SettingError("no server is known; give --url or set VIBELOOM_URL")
+    if not configured.endpoint.vibeloom:
+        raise SettingError(
+            "VIBETEA_SUPABASE_URL names a server for batches alone; give --url or set VIBELOOM_URL "
+            "to a Vibeloom server"
+        )
+    return configured.endpoint.base
 
 
 class Server:
@@ -35,6 +53,23 @@ class Server:
         """GET a JSON object."""
         return self._call("GET", path, params=dict(parameters))[1]
 
+    def pages(self, path: str, parameters: Mapping[str, str | int]) -> Iterator[dict[str, Any]]:
+        """GET a list to its end, page by page."""
+        asked = dict(parameters)
+        seen: set[str] = set()
+        while True:
+            page = self.get(path, asked)
+            yield page
+            cursor = page.get("next")
+            if cursor is None:
+                return
+            if not isinstance(cursor, str) or cursor in seen:
+                raise ServerError(
+                    f"{self._base}{path} sends the same page again and again; check VIBELOOM_URL"
+                )
+            seen.add(cursor)
+            asked["cursor"] = cursor
+
     def post(
         self, path: str, document: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, Any]]:
@@ -60,7 +95,7 @@ class Server:
                 "check VIBELOOM_URL"
             )
         if not answer.is_success:
-            raise ServerError(_explain(answer.status_code, document))
+            raise Refused(_explain(answer.status_code, document), answer.status_code)
         return answer.status_code, document
 
 

@@ -37,7 +37,10 @@ SOURCE_ID = Setting(
     "VIBELOOM_SOURCE_ID", "VIBETEA_SOURCE_ID", "1 to 128 printable ASCII characters"
 )
 KEY_PATH = Setting("VIBELOOM_KEY_PATH", "VIBETEA_KEY_PATH", "a directory")
-CLAUDE_DIR = Setting("VIBELOOM_CLAUDE_DIR", "VIBETEA_CLAUDE_DIR", "a directory")
+CLAUDE_DIR = Setting(
+    "VIBELOOM_CLAUDE_DIR", "VIBETEA_CLAUDE_DIR", "a directory, or several with commas between"
+)
+CLAUDE_CONFIG_DIR = "CLAUDE_CONFIG_DIR"  # Claude Code's own; several with commas between
 BUFFER_SIZE = Setting(
     "VIBELOOM_BUFFER_SIZE", "VIBETEA_BUFFER_SIZE", "a whole number of events, 1 or more"
 )
@@ -95,7 +98,8 @@ class Settings:
     """What the environment and `monitor.json` say, checked once."""
 
     home: Path  # keys, spool and monitor.json
-    claude_dir: Path
+    claude_dirs: tuple[Path, ...]  # where Claude Code keeps its `projects`
+    claude_dirs_are_named: bool  # by a setting; otherwise one of them is enough
     source: str
     endpoint: Endpoint | None
     token: str | None
@@ -105,9 +109,17 @@ class Settings:
     retry_limit: int  # tries of one flush
 
     @property
-    def projects(self) -> Path:
-        """The folder whose session logs are watched."""
-        return self.claude_dir / "projects"
+    def project_folders(self) -> tuple[Path, ...]:
+        """The folders whose session logs are watched; they need not be there."""
+        return tuple(folder / "projects" for folder in self.claude_dirs)
+
+    @property
+    def absent_folders(self) -> tuple[Path, ...]:
+        """Those of `project_folders` that should be there and are not."""
+        absent = tuple(folder for folder in self.project_folders if not folder.is_dir())
+        if self.claude_dirs_are_named or len(absent) == len(self.claude_dirs):
+            return absent
+        return ()
 
     @property
     def spool(self) -> Path:
@@ -138,6 +150,10 @@ def _lookup(env: Mapping[str, str], setting: Setting) -> tuple[str, str] | None:
 
 def _directory(env: Mapping[str, str], setting: Setting, default: str) -> Path:
     variable, value = _lookup(env, setting) or (setting.name, default)
+    return _path(variable, value, setting)
+
+
+def _path(variable: str, value: str, setting: Setting) -> Path:
     try:
         path = Path(value).expanduser()
         if path.exists() and not path.is_dir():
@@ -145,6 +161,28 @@ def _directory(env: Mapping[str, str], setting: Setting, default: str) -> Path:
     except (RuntimeError, ValueError, OSError):
         raise _refuse(variable, value, setting) from None
     return path
+
+
+def _named_claude_dirs(env: Mapping[str, str]) -> tuple[Path, ...]:
+    """The folders that a setting names, or none.
+
+    Claude Code itself writes to CLAUDE_CONFIG_DIR.
+    """
+    own = env.get(CLAUDE_CONFIG_DIR, "").strip()
+    found = _lookup(env, CLAUDE_DIR) or ((CLAUDE_CONFIG_DIR, own) if own else None)
+    if found is not None:
+        variable, value = found
+        names = [name.strip() for name in value.split(",") if name.strip()]
+        if not names:
+            raise _refuse(variable, value, CLAUDE_DIR)
+        return tuple(dict.fromkeys(_path(variable, name, CLAUDE_DIR) for name in names))
+    return ()
+
+
+def _usual_claude_dirs(env: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where Claude Code writes when nobody said anything: one or the other, by its version."""
+    config = env.get("XDG_CONFIG_HOME", "").strip() or "~/.config"
+    return Path("~/.claude").expanduser(), Path(config, "claude").expanduser()
 
 
 def _number(
@@ -283,9 +321,11 @@ def load(env: Mapping[str, str] | None = None, source: str | None = None) -> Set
     home = _directory(env, KEY_PATH, "~/.vibeloom")
     remembered = _recall(home / "monitor.json")
     token = _lookup(env, TOKEN)
+    named = _named_claude_dirs(env)
     return Settings(
         home=home,
-        claude_dir=_directory(env, CLAUDE_DIR, "~/.claude"),
+        claude_dirs=named or _usual_claude_dirs(env),
+        claude_dirs_are_named=bool(named),
         source=_source(env, remembered),
         endpoint=_endpoint(env, remembered),
         token=token[1] if token else None,

@@ -10,53 +10,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from vibeloom.errors import SpoolError
-from vibeloom.events import Event, Session, ToolCall, rfc3339, stored
+from vibeloom.events import STANDING_SHIFT, Event, rfc3339, stored
+from vibeloom.session import Session, ToolCall, dump, load
+from vibeloom.spool_file import explained, prepare
 from vibeloom.tail import Place
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
-create table if not exists events (
-    seq integer primary key autoincrement,
-    id text not null,
-    timestamp text not null,
-    body text not null,
-    unique (id, timestamp)
-);
-create table if not exists set_aside (
-    id text not null,
-    timestamp text not null,
-    body text not null,
-    reason text not null,
-    at text not null,
-    primary key (id, timestamp)
-);
-create table if not exists logs (
-    path text primary key,
-    device integer not null,
-    inode integer not null,
-    offset integer not null,
-    inside_long_line integer not null,
-    head_length integer not null,
-    head_digest text not null,
-    recent text not null,
-    identity text not null,
-    session_id text not null,
-    project text not null,
-    branch text,
-    last_timestamp text,
-    started integer not null
-);
-create index if not exists logs_inode on logs (device, inode);
-create table if not exists told (key blob primary key) without rowid;
-create table if not exists calls (
-    key blob primary key, tool text not null, context text
-) without rowid;
-create table if not exists facts (name text primary key, value text not null);
-"""
+REMEMBERED = 20_000  # things told that are held in memory; the others are looked up
 
 
 @dataclass(frozen=True)
@@ -90,33 +53,12 @@ class Log:
     session: Session
 
 
-def _key(kind: str, key: str) -> bytes:
-    return sha256(f"{kind}\n{key}".encode("utf-8", "surrogatepass")).digest()[:16]
+class _Told(NamedTuple):
+    """What was last told of one thing."""
 
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """SQLite's failures in words that say what to do."""
-    try:
-        yield
-    except sqlite3.OperationalError as problem:
-        raise SpoolError(
-            f"the spool {path} cannot be used ({problem}); free some space or fix its permissions "
-            "and start again: nothing is lost, the logs are read on from where the spool stands"
-        ) from None
-    except sqlite3.DatabaseError as problem:
-        raise SpoolError(
-            f"the spool {path} is damaged ({problem}); move it away and start again: the logs are "
-            "read anew and the server recognises what it already has"
-        ) from None
-
-
-def _prepare(path: Path, connection: sqlite3.Connection) -> None:
-    version = connection.execute("pragma user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise SpoolError(f"the spool {path} was written by a newer vibeloom; upgrade this one")
-    if version < SCHEMA_VERSION:
-        connection.executescript(f"begin;{_SCHEMA}pragma user_version = {SCHEMA_VERSION};commit;")
+    revision: int
+    digest: bytes
+    at: int  # ms
 
 
 class Spool:
@@ -125,6 +67,10 @@ class Spool:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._db = connection
+        self._has_set_aside = self._count("set_aside") > 0
+        self._added: dict[str, Event] = {}  # by id; written when the transaction ends
+        self._told: dict[bytes, _Told] = {}  # what was looked up or told lately
+        self._retold: set[bytes] = set()  # of these, what is to be written
 
     @classmethod
     def open(cls, path: Path) -> "Spool":
@@ -136,14 +82,14 @@ class Spool:
                 f"the spool {path} cannot be written ({problem.strerror}); fix its permissions or "
                 "set VIBELOOM_KEY_PATH to another directory"
             ) from None
-        with _explained(path):
+        with explained(path):
             connection = sqlite3.connect(path, isolation_level=None, timeout=10)
             try:
                 connection.execute("pragma journal_mode = wal")
                 # A power cut may undo the last commits, never tear them: they are read or sent
                 # again.
                 connection.execute("pragma synchronous = normal")
-                _prepare(path, connection)
+                prepare(path, connection)
             except BaseException:
                 connection.close()
                 raise
@@ -154,7 +100,7 @@ class Spool:
         """Open the spool to look at it, also while a monitor runs; nothing if there is none."""
         if not path.exists() or path.stat().st_size == 0:
             return None
-        with _explained(path):
+        with explained(path):
             connection = sqlite3.connect(path, isolation_level=None, timeout=10)
             connection.execute("pragma query_only = on")
             return cls(path, connection)
@@ -166,18 +112,20 @@ class Spool:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything inside is kept, or nothing."""
-        with _explained(self.path):
+        with explained(self.path):
             self._db.execute("begin immediate")
             try:
                 yield
+                self._write()
                 self._db.execute("commit")
             except BaseException:
+                self._forget_unwritten()
                 if self._db.in_transaction:  # a full disk may have rolled back already
                     self._db.execute("rollback")
                 raise
 
     def _all(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        with _explained(self.path):
+        with explained(self.path):
             return self._db.execute(statement, values).fetchall()
 
     def _one(self, statement: str, values: Sequence[object] = ()) -> tuple[object, ...] | None:
@@ -186,18 +134,34 @@ class Spool:
 
     # Events.
 
-    def add(self, event: Event) -> bool:
-        """Spool an event; one that is waiting or was set aside is not spooled twice."""
-        if self._one(
-            "select 1 from set_aside where id = ? and timestamp = ?", (event.id, event.timestamp)
-        ):
-            return False
-        with _explained(self.path):
-            cursor = self._db.execute(
-                "insert or ignore into events (id, timestamp, body) values (?, ?, ?)",
-                (event.id, event.timestamp, stored(event)),
+    def add(self, event: Event) -> None:
+        """Spool an event, in the place of the same one that still waits or was set aside."""
+        self._added[event.id] = event
+
+    def _write(self) -> None:
+        """Everything that was told in this transaction."""
+        self._db.executemany(
+            "insert into events (id, timestamp, body) values (?, ?, ?) on conflict (id) do"
+            " update set timestamp = excluded.timestamp, body = excluded.body",
+            [(event.id, event.timestamp, stored(event)) for event in self._added.values()],
+        )
+        if self._has_set_aside:
+            self._db.executemany(
+                "delete from set_aside where id = ?", [(name,) for name in self._added]
             )
-        return cursor.rowcount > 0
+        self._db.executemany(
+            "insert or replace into told values (?, ?, ?, ?)",
+            [(key, *self._told[key]) for key in self._retold],
+        )
+        self._added.clear()
+        self._retold.clear()
+        if len(self._told) > REMEMBERED:
+            self._told.clear()
+
+    def _forget_unwritten(self) -> None:
+        self._added.clear()
+        self._retold.clear()
+        self._told.clear()
 
     def depth(self) -> int:
         """How many events wait."""
@@ -231,6 +195,7 @@ class Spool:
                 " values (?, ?, ?, ?, ?)",
                 (event.id, event.timestamp, event.body, reason, rfc3339(at)),
             )
+        self._has_set_aside = True
 
     def requeue(self) -> int:
         """Let every event that was set aside wait again; says how many."""
@@ -241,6 +206,7 @@ class Spool:
                 " select id, timestamp, body from set_aside order by timestamp"
             )
             self._db.execute("delete from set_aside")
+        self._has_set_aside = False
         return count
 
     def set_aside(self, limit: int = 100) -> list[SetAside]:
@@ -275,44 +241,29 @@ class Spool:
         row = self._one(f"select * from logs where {condition}", values)  # noqa: S608 - literals
         if row is None:
             return None
-        path, device, inode, offset, inside, length, digest, recent, identity, *rest = row
-        session_id, project, branch, last, started = rest
+        name, device, inode, offset, length, digest, recent, session = row
         return Log(
-            path=str(path),
+            path=str(name),
             device=int(str(device)),
             inode=int(str(inode)),
-            place=Place(int(str(offset)), bool(inside), int(str(length)), str(digest), str(recent)),
-            session=Session(
-                session_id=str(session_id),
-                log=str(identity),
-                project=str(project),
-                branch=None if branch is None else str(branch),
-                last_timestamp=None if last is None else datetime.fromisoformat(str(last)),
-                started=bool(started),
-            ),
+            place=Place(int(str(offset)), int(str(length)), str(digest), str(recent)),
+            session=load(str(session)),
         )
 
     def save_log(self, log: Log) -> None:
         """Remember how far a log has been read."""
-        place, session = log.place, log.session
-        last = session.last_timestamp
+        place = log.place
         self._db.execute(
-            f"insert or replace into logs values ({', '.join('?' * 14)})",  # noqa: S608 - marks only
+            "insert or replace into logs values (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 log.path,
                 log.device,
                 log.inode,
                 place.offset,
-                place.inside_long_line,
                 place.head_length,
                 place.head_digest,
                 place.recent,
-                session.log,
-                session.session_id,
-                session.project,
-                session.branch,
-                None if last is None else last.isoformat(),
-                session.started,
+                dump(log.session),
             ),
         )
 
@@ -326,26 +277,47 @@ class Spool:
 
     # What is remembered across lines.
 
-    def first_time(self, kind: str, key: str) -> bool:
-        """True the first time that this is asked, False ever after."""
-        cursor = self._db.execute("insert or ignore into told values (?)", (_key(kind, key),))
-        return cursor.rowcount > 0
+    def settle(self, key: bytes, revision: int, digest: bytes, at: int) -> int | None:
+        """The revision under which this is to be told, or nothing if what was told holds.
 
-    def begin_call(self, use_id: str, call: ToolCall) -> None:
-        """Remember a tool call until it ends."""
+        `at` is in milliseconds. With a digest, the same told again corrects nothing but the time:
+        the earlier one counts.
+        """
+        known = self._told.get(key) or self._look_up(key)
+        if known is not None:
+            same = digest and digest == known.digest
+            if same and revision >> STANDING_SHIFT == known.revision >> STANDING_SHIFT:
+                if at >= known.at:
+                    if revision > known.revision:
+                        self._note_told(key, _Told(revision, digest, known.at))
+                    return None
+                revision = max(revision, known.revision) + 1
+            elif revision <= known.revision:
+                return None
+        self._note_told(key, _Told(revision, digest, at))
+        return revision
+
+    def _look_up(self, key: bytes) -> "_Told | None":
+        rows = self._db.execute("select revision, digest, at from told where key = ?", (key,))
+        row = rows.fetchone()
+        return None if row is None else _Told(*row)
+
+    def _note_told(self, key: bytes, told: "_Told") -> None:
+        self._told[key] = told
+        self._retold.add(key)
+
+    def begin_call(self, key: bytes, call: ToolCall) -> None:
+        """Remember a tool call; the first that was said of it stays."""
         self._db.execute(
-            "insert or replace into calls values (?, ?, ?)",
-            (_key("call", use_id), call.tool, call.context),
+            "insert or ignore into calls values (?, ?, ?, ?)",
+            (key, call.tool, call.context, call.program),
         )
 
-    def end_call(self, use_id: str) -> ToolCall | None:
-        """The tool call that this id began, if it is remembered; then forget it."""
-        key = _key("call", use_id)
-        row = self._one("select tool, context from calls where key = ?", (key,))
-        if row is None:
-            return None
-        self._db.execute("delete from calls where key = ?", (key,))
-        return ToolCall(str(row[0]), None if row[1] is None else str(row[1]))
+    def call(self, key: bytes) -> ToolCall | None:
+        """The tool call of this id, if it is remembered."""
+        rows = self._db.execute("select tool, context, program from calls where key = ?", (key,))
+        row = rows.fetchone()
+        return None if row is None else ToolCall(*row)
 
     # Facts for `status`.
 

@@ -29,7 +29,8 @@ def gather(settings: Settings) -> dict[str, Any]:
         "keyPresent": public_key is not None,
         "keyProblem": key_problem,
         "publicKey": public_key,
-        "watching": str(settings.projects),
+        "watching": [str(folder) for folder in settings.project_folders],
+        "absent": [str(folder) for folder in settings.absent_folders],
     }
     spool = Spool.open_to_read(settings.spool)
     if spool is None:
@@ -89,7 +90,12 @@ def draw(status: dict[str, Any]) -> Table:
     table.add_row("Source", Text(status["source"]))
     table.add_row("Server", Text(status["url"] or "none yet; run `vibeloom monitor register`"))
     table.add_row("Directory", Text(status["directory"]))
-    table.add_row("Watching", Text(f"{status['watching']} ({status['logsTracked']:,} logs read)"))
+    for index, folder in enumerate(status["watching"]):
+        words = Text(folder)
+        if folder in status["absent"]:
+            words.append(" (not there)", style="yellow")
+        table.add_row("" if index else "Watching", words)
+    table.add_row("", Text(f"{status['logsTracked']:,} logs read"))
     table.add_row(
         "Events",
         Text(

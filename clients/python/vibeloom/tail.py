@@ -7,62 +7,65 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO
 
+from vibeloom.shorten import Shortener
+
 CHUNK = 256 * 1024  # bytes read at once
-MAX_LINE = 8 * 1024 * 1024  # bytes; a pasted screenshot fits, a runaway tool output does not
+MAX_LINE = 4 * 1024 * 1024  # bytes of a line that are held; a longer one is shortened
 HEAD = 1024  # bytes of the first line that tell one log from another
 RECENT = 64  # bytes before the offset that tell whether what was read is still there
 
 
 @dataclass(frozen=True)
 class Line:
-    """A complete line and where it begins and ends."""
+    """A complete line and its place; no content if even its short form is too long."""
 
     start: int
     end: int
-    content: bytes
+    content: bytes | None
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """Part of a line too long to hold; `last` when its end has been reached."""
-
-    end: int
-    last: bool
-
-
-def read_lines(
-    file: BinaryIO, offset: int, inside_long_line: bool = False, max_line: int = MAX_LINE
-) -> Iterator[Line | Skipped]:
+def read_lines(file: BinaryIO, offset: int, max_line: int = MAX_LINE) -> Iterator[Line]:
     """Every complete line from `offset` on; a half-written one stays for the next time.
 
     A last line without a line break counts as complete if it is a whole JSON object: no beginning
-    of an object is an object.
+    of an object is an object. A line longer than `max_line` is read in constant memory and comes
+    shortened; see `vibeloom.shorten`.
     """
     file.seek(offset)
-    start = offset  # of the line in `pending`
+    start = offset  # of the line that is being read
+    read = offset
     pending = bytearray()
     searched = 0  # bytes of `pending` known to hold no line break
-    skipping = inside_long_line
+    long_line: Shortener | None = None
     while chunk := file.read(CHUNK):
+        read += len(chunk)
         pending += chunk
         while (newline := pending.find(b"\n", searched)) >= 0:
-            end = start + newline + 1
-            if skipping or newline > max_line:
-                yield Skipped(end, last=True)
-                skipping = False
+            end = read - len(pending) + newline + 1
+            if long_line is not None or newline > max_line:
+                content = _finish(long_line or Shortener(), pending[:newline], max_line)
             else:
-                yield Line(start, end, bytes(pending[:newline]))
+                content = bytes(pending[:newline])
+            yield Line(start, end, content)
             del pending[: newline + 1]
-            start, searched = end, 0
+            start, searched, long_line = end, 0, None
         searched = len(pending)
-        if skipping or len(pending) > max_line:
-            skipping = True
-            start += len(pending)
+        if long_line is not None or len(pending) > max_line:
+            long_line = long_line or Shortener()
+            if len(long_line.kept) <= max_line:
+                long_line.add(bytes(pending))
             pending.clear()
             searched = 0
-            yield Skipped(start, last=False)
-    if pending and not skipping and _whole_object(bytes(pending)):
-        yield Line(start, start + len(pending), bytes(pending))
+    last = bytes(pending) if long_line is None else _finish(long_line, pending, max_line)
+    if last and _whole_object(last):
+        yield Line(start, read, last)
+
+
+def _finish(line: Shortener, rest: bytes | bytearray, max_line: int) -> bytes | None:
+    """The short form of a line, unless that is too long as well."""
+    if len(line.kept) <= max_line:
+        line.add(bytes(rest))
+    return bytes(line.kept) if len(line.kept) <= max_line else None
 
 
 def _whole_object(text: bytes) -> bool:
@@ -101,7 +104,6 @@ class Place:
     """How far a log has been read, and enough of it to know it again."""
 
     offset: int
-    inside_long_line: bool
     head_length: int  # bytes
     head_digest: str
     recent: str

@@ -58,9 +58,8 @@ def spool(configured: Settings) -> Iterator[Spool]:
 @pytest.fixture
 def log(configured: Settings) -> Path:
     """Where a session log would be; not written yet."""
-    return (
-        configured.projects / "-home-code-tidewatch" / "6f1f0f2a-7d55-4a0e-9d4b-0c5a54a1c0de.jsonl"
-    )
+    folder = configured.project_folders[0] / "-home-code-tidewatch"
+    return folder / "6f1f0f2a-7d55-4a0e-9d4b-0c5a54a1c0de.jsonl"
 
 
 @dataclass

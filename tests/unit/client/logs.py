@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 SESSION = "6f1f0f2a-7d55-4a0e-9d4b-0c5a54a1c0de"
 SECRET = "hunter2-topsecret"
@@ -22,7 +23,7 @@ def entry(kind: str, time: str | None = TIME, **fields: Any) -> Entry:
         "gitBranch": "feature/41-tide-tables",
         "isSidechain": False,
         "userType": "external",
-        "uuid": "b3c1",
+        "uuid": str(uuid5(NAMESPACE_OID, f"{kind} {time}")),
         **fields,
     }
     return frame if time is None else {**frame, "timestamp": time}

@@ -7,45 +7,14 @@ from typing import Any
 
 import pytest
 from nacl.signing import SigningKey, VerifyKey
-from typer.testing import CliRunner, Result
 
 from tests.unit.client import logs
+from tests.unit.client.command import Command
 from tests.unit.client.conftest import Env
 from tests.unit.client.loopback import Answer, Loopback, Request
 from vibeloom import __version__, keys
-from vibeloom.cli import app
 from vibeloom.register import proof
 from vibeloom.settings import Settings
-
-
-class Command:
-    """`vibeloom …` in this process, with an environment of its own."""
-
-    def __init__(self, env: Env, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in env.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("COLUMNS", "80")
-        monkeypatch.setenv("TZ", "UTC")
-        self._runner = CliRunner()
-
-    def __call__(self, *arguments: str) -> Result:
-        """Run it."""
-        return self._runner.invoke(app, list(arguments))
-
-    def json(self, *arguments: str) -> Any:
-        """Run it for its JSON."""
-        result = self(*arguments, "--json")
-        assert result.exit_code == 0, result.output
-        return json.loads(result.stdout)
-
-    def fails(self, *arguments: str) -> str:
-        """Run it for its one line of error."""
-        result = self(*arguments)
-        assert result.exit_code == 1, result.output
-        assert result.stdout == ""
-        assert result.stderr.startswith("error: ")
-        assert result.stderr.count("\n") == 1
-        return result.stderr
 
 
 @pytest.fixture
@@ -216,7 +185,8 @@ def test_status_before_anything(vibeloom: Command, server: Loopback, tmp_path: P
         "keyPresent": False,
         "keyProblem": f"there is no key in {tmp_path / 'home'}; run `vibeloom monitor init`",
         "publicKey": None,
-        "watching": str(tmp_path / "claude" / "projects"),
+        "watching": [str(tmp_path / "claude" / "projects")],
+        "absent": [],
         "waiting": 0,
         "acknowledged": 0,
         "setAside": 0,

@@ -1,6 +1,5 @@
 """What each kind of log entry becomes on the wire, as whole objects."""
 
-import contextlib
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.client import logs
 from tests.unit.client.conftest import Collected
-from vibeloom.entries import UnknownEntry, read_entry
+from vibeloom.entries import read_entries
 
 PLACE = {"sessionId": logs.SESSION, "project": "tidewatch", "branch": "feature/41-tide-tables"}
 STARTED = ("session", {"type": "session", "action": "started", **PLACE})
@@ -67,7 +66,29 @@ CASES: dict[str, tuple[list[logs.Entry], list[Any]]] = {
     ),
     "a command that fails": (
         [logs.tool_use("Bash", {"command": logs.SECRET}), logs.tool_result(is_error=True)],
+        [
+            STARTED,
+            _tool("Bash", "started"),
+            _tool("Bash", "completed", success=False, errorClass="other"),
+        ],
+    ),
+    "a command that a person refused": (
+        [
+            logs.tool_use("Bash", {"command": "cargo test"}),
+            {**logs.tool_result(is_error=True), "toolDenialKind": "user"},
+        ],
         [STARTED, _tool("Bash", "started"), _tool("Bash", "completed", success=False)],
+    ),
+    "a command of a known program": (
+        [
+            logs.tool_use("Bash", {"command": f"cd {logs.CWD} && cargo test --{logs.SECRET}"}),
+            logs.tool_result(),
+        ],
+        [
+            STARTED,
+            _tool("Bash", "started"),
+            _tool("Bash", "completed", success=True, program="cargo test"),
+        ],
     ),
     "a result without its call": (
         [logs.tool_result("toolu_9")],
@@ -151,13 +172,14 @@ def test_a_resumed_session_counts_its_copied_tokens_once(collect: Collected, log
 
 
 def test_equal_ids_in_two_logs_are_two_calls(collect: Collected, log: Path) -> None:
-    """Ids of calls mean something in their own log only, so nothing of the second log is lost."""
+    """Ids that only count (`call_1`) mean something in their own session only."""
     later = "2026-09-14T10:00:00Z"
+    other = {"sessionId": "0c5a54a1-7d55-4a0e-9d4b-6f1f0f2ac0de"}
     logs.write(log, logs.tool_use("Read", READ), logs.tool_result())
     logs.write(
         log.with_name("second.jsonl"),
-        logs.tool_use("Bash", {}, time=later),
-        logs.tool_result(time=later),
+        {**logs.tool_use("Bash", {}, time=later), **other},
+        {**logs.tool_result(time=later), **other},
     )
     told = [
         (event["payload"]["tool"], event["payload"]["status"])
@@ -183,7 +205,6 @@ def test_a_line_without_a_time_takes_the_last_one(collect: Collected, log: Path)
 @pytest.mark.parametrize(
     "line",
     [
-        b"",
         b"null",
         b"[]",
         b'"text"',
@@ -198,9 +219,8 @@ def test_a_line_without_a_time_takes_the_last_one(collect: Collected, log: Path)
     ],
 )
 def test_an_unknown_line_is_said_to_be_one(line: bytes) -> None:
-    """What is not an entry raises the one error that is counted."""
-    with pytest.raises(UnknownEntry):
-        read_entry(line)
+    """What is not an entry is counted, and nothing is raised."""
+    assert read_entries(line) == ([], 1)
 
 
 def test_unknown_lines_are_counted_and_passed_over(collect: Collected, log: Path) -> None:
@@ -208,13 +228,13 @@ def test_unknown_lines_are_counted_and_passed_over(collect: Collected, log: Path
     logs.write(log, logs.prompt())
     with log.open("ab") as file:
         file.write(b"\n{rubbish}\n\xff\xff\n\n" + b'{"type":"from-the-future"}\n')
-    logs.write(log, logs.prompt())
+    logs.write(log, logs.prompt("2026-09-14T09:30:00Z"))
     assert [event["type"] for event in collect()] == ["session", "activity", "activity"]
     assert collect.spool.number("unknown_lines") == 3
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_an_entry_or_unknown(line: bytes) -> None:
-    """The parser never raises anything but its own error."""
-    with contextlib.suppress(UnknownEntry):
-        read_entry(line)
+    """The parser never raises."""
+    found, unknown = read_entries(line)
+    assert found or unknown

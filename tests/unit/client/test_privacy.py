@@ -141,7 +141,7 @@ def test_no_secret_leaves(drawn: list[tuple[list[str], dict[str, Any]]]) -> None
         keys.prepare_home(configured.home)
         folder_secret = drawn[0][0][0]
         log = (
-            configured.projects
+            configured.project_folders[0]
             / f"-home-{folder_secret}"
             / "6f1f0f2a-7d55-4a0e-9d4b-0c5a54a1c0de.jsonl"
         )
@@ -152,7 +152,7 @@ def test_no_secret_leaves(drawn: list[tuple[list[str], dict[str, Any]]]) -> None
         spool = Spool.open(configured.spool)
         for _ in Collector(configured, spool).scan():
             pass
-        sent = b"\n".join(wire("laptop", event.body) for event in spool.oldest(1_000))
+        sent = b"\n".join(wire("laptop", event.body, revised=True) for event in spool.oldest(1_000))
         spool.close()
         at_rest = b"".join(path.read_bytes() for path in configured.home.iterdir())
     assert sent
@@ -241,7 +241,21 @@ def test_a_branch_keeps_its_words(branch: object, kept: str | None) -> None:
         ("Read", "Read"),
         ("mcp__context7__get-library-docs", "mcp__context7__get-library-docs"),
         ("mcp__claude_ai_Gmail__search_threads", "mcp__claude_ai_Gmail__search_threads"),
-        ("mcp__6f1f0f2a7d55__query", "other"),
+        ("mcp__6f1f0f2a7d55__query", "mcp__x__query"),
+        ("mcp__4f3c2a10-9c1b-4d2e__run", "mcp__x-x-x__run"),
+        ("mcp__n8n-mcp__search_nodes", "mcp__n8n-mcp__search_nodes"),
+        ("mcp__s3__get_object2", "mcp__s3__get_object2"),
+        ("mcp__npm__search_packages", "mcp__npm__search_packages"),
+        (
+            "mcp__github__listAllRepositoriesInOrganization",
+            "mcp__github__listAllRepositoriesInOrganization",
+        ),
+        ("mcp__gh__sk-ant-api03-AbCdEf", "mcp__gh__sk-x-x-x"),
+        ("mcp__gh__ghp_abcdefghijklmnopqrstuv", "mcp__gh__ghp_x"),
+        ("mcp__aB3dE5fG7hI9__deadbeefcafe", "mcp__x__x"),
+        ("web_search", "web_search"),
+        ("str_replace_based_edit_tool", "str_replace_based_edit_tool"),
+        ("aB3dE5fG7hI9jK", "other"),
         ("rm -rf /", "other"),
         ("Read\n", "other"),
         ("", "other"),
@@ -249,7 +263,7 @@ def test_a_branch_keeps_its_words(branch: object, kept: str | None) -> None:
     ],
 )
 def test_a_tool_name_has_the_shape_of_one(name: object, kept: str) -> None:
-    """Built-in and MCP tools are named, anything else is `other`."""
+    """Built-in and MCP tools are named; what could be a key or an id in a name is masked."""
     assert privacy.tool_name(name) == kept
 
 
@@ -261,16 +275,61 @@ def test_a_tool_name_has_the_shape_of_one(name: object, kept: str) -> None:
             "us.anthropic.claude-sonnet-4-20250514-v1:0",
             "us.anthropic.claude-sonnet-4-20250514-v1:0",
         ),
-        ("gpt-5.1", "gpt-5.1"),
-        ("<synthetic>", "other"),
+        ("anthropic.claude-opus-4-5-20251101-v1:0", "anthropic.claude-opus-4-5-20251101-v1:0"),
+        ("claude-opus-4-5@20251101", "claude-opus-4-5@20251101"),
+        ("anthropic/claude-opus-4.5", "anthropic/claude-opus-4.5"),
+        ("openrouter/z-ai/glm-4.5-air:free", "openrouter/z-ai/glm-4.5-air:free"),
+        ("claude-opus-4-8[1m]", "claude-opus-4-8[1m]"),
+        ("GLM-4.6", "GLM-4.6"),
+        ("MiniMax-M2", "MiniMax-M2"),
+        ("kimi-k2-0905-preview", "kimi-k2-0905-preview"),
+        ("qwen3-235b-a22b-2507", "qwen3-235b-a22b-2507"),
+        ("gpt-5.2-codex", "gpt-5.2-codex"),
+        ("o4-mini", "o4-mini"),
+        ("<synthetic>", None),
+        ("ft:gpt-4o-2024-08-06:acme::9fGh", "other"),
+        ("acme-internal/gpt-4o", "other:gpt"),
+        ("claude-AKIAIOSFODNN7EXAMPLE", "other:claude"),
+        ("claude my secret", "other:claude"),
+        ("arn:aws:bedrock:us-east-1:000000000000:inference-profile/abc", "other:bedrock"),
         ("my-secret-model", "other"),
-        ("claude my secret", "other"),
         (None, "other"),
     ],
 )
-def test_a_model_is_of_a_known_family(name: object, kept: str) -> None:
-    """Known families are named, anything else is `other`."""
+def test_a_model_is_called_what_it_is(name: object, kept: str | None) -> None:
+    """A name of a known maker leaves as it was written; what may be more than a name does not."""
     assert privacy.model_name(name) == kept
+
+
+@pytest.mark.parametrize(
+    ("cwd", "project"),
+    [
+        ("/home/ada/alpha", "alpha"),
+        ("/home/ada/alpha/", "alpha"),
+        ("C:\\Users\\Ada\\alpha", "alpha"),
+        ("\\\\?\\C:\\Users\\Ada\\alpha", "alpha"),
+        ("\\\\wsl.localhost\\Ubuntu\\home\\ada\\alpha", "alpha"),
+        ("/home/ada/alpha/.claude/worktrees/elastic-cori-f29409", "alpha"),
+        ("/home/ada/alpha/.claude/worktrees/elastic-cori-f29409/src/lib", "alpha"),
+        ("C:\\Users\\Ada\\alpha\\.claude\\worktrees\\a-b", "alpha"),
+        ("/home/ada/.claude-worktrees/alpha/elastic-cori", "alpha"),
+        ("/home/ada/alpha/.worktrees/fix-12/src", "alpha"),
+        ("/home/ada/.codex/worktrees/ab12/alpha/src", "alpha"),
+        ("/home/ada/.cursor/worktrees/alpha/x1", "alpha"),
+        ("/home/ada/conductor/workspaces/alpha/lyon", "alpha"),
+        ("/home/ada/worktrees", "worktrees"),
+        ("/", None),
+        ("C:\\", None),
+        ("~", None),
+        ("/home/ada/al\ud83dpha", None),
+        ("x" * 5_000, None),
+        (7, None),
+    ],
+)
+def test_a_folder_belongs_to_a_project(cwd: object, project: str | None) -> None:
+    """A worktree belongs to the repository that it is of, wherever tools keep it."""
+    found = privacy.folder(cwd)
+    assert (found and found.project) == project
 
 
 def test_a_session_id_is_always_a_uuid() -> None:

@@ -4,6 +4,9 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from infra.local.samples import write_sample_sessions
 from tests.unit.client.conftest import Collected
@@ -16,15 +19,25 @@ def _texts(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in folder.rglob("*.jsonl")}
 
 
-def test_a_week_looks_alive(collect: Collected, configured: Settings) -> None:
+@pytest.fixture
+def claude_dir(configured: Settings) -> Path:
+    """Where the samples are written."""
+    [folder] = configured.claude_dirs
+    return folder
+
+
+def _records(files: list[Path]) -> list[dict[str, Any]]:
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def test_a_week_looks_alive(collect: Collected, claude_dir: Path) -> None:
     """Hundreds of events of every kind, in several projects, with nights and nothing unknown."""
-    files = write_sample_sessions(configured.claude_dir, NOW)
+    files = write_sample_sessions(claude_dir, NOW)
     events = collect()
     assert 500 < len(events) < 10_000
-    assert set(Counter(event["type"] for event in events)) == {
-        "session", "activity", "tool", "token_usage",
-    }  # fmt: skip
-    assert Counter(event["type"] for event in events)["session"] == len(files)
+    assert {event["type"] for event in events} == {"session", "activity", "tool", "token_usage"}
+    sessions = {file.stem for file in files if "subagents" not in file.parts}
+    assert Counter(event["type"] for event in events)["session"] == len(sessions)
     assert len({event["payload"]["project"] for event in events}) >= 3
     assert len({event["payload"].get("language") for event in events}) >= 4
     hours = Counter(event["timestamp"][11:13] for event in events)
@@ -34,17 +47,45 @@ def test_a_week_looks_alive(collect: Collected, configured: Settings) -> None:
     assert collect.spool.number("unknown_lines") == 0
 
 
-def test_usage_is_repeated_and_counted_once(collect: Collected, configured: Settings) -> None:
-    """The samples repeat a message's usage on each of its lines, as real logs do."""
-    files = write_sample_sessions(configured.claude_dir, NOW)
-    ids = Counter(
-        message["id"]
-        for file in files
-        for line in file.read_text().splitlines()
-        if (message := json.loads(line)["message"])["role"] == "assistant"
+def test_usage_is_streamed_and_counted_once(collect: Collected, claude_dir: Path) -> None:
+    """A message stands in several records, of which the last one has its usage."""
+    files = write_sample_sessions(claude_dir, NOW)
+    outputs: dict[str, list[tuple[str, int]]] = {}
+    for record in _records(files):
+        if record["type"] == "assistant":
+            message = record["message"]
+            said = (record["timestamp"], message["usage"]["output_tokens"])
+            outputs.setdefault(message["id"], []).append(said)
+    assert max(len(records) for records in outputs.values()) > 2
+    usage = [event["payload"] for event in collect() if event["type"] == "token_usage"]
+    assert len(usage) == len(outputs)
+    assert sum(each["outputTokens"] for each in usage) == sum(
+        max(records)[1] for records in outputs.values()
     )
-    assert max(ids.values()) > 1
-    assert Counter(event["type"] for event in collect())["token_usage"] == len(ids)
+    assert sum(each.get("cacheCreation1hTokens", 0) for each in usage) > 0
+
+
+def test_the_samples_have_what_real_logs_have(claude_dir: Path) -> None:
+    """Subagents, forks, queued prompts, notifications, and commands that fail."""
+    files = write_sample_sessions(claude_dir, NOW)
+    records = _records(files)
+    assert any("subagents" in file.parts for file in files)
+    assert any("forkedFrom" in record for record in records)
+    assert any(record["type"] == "attachment" for record in records)
+    assert any("origin" in record for record in records)
+    assert len({record["message"]["model"] for record in records if "requestId" in record}) == 3
+
+
+def test_failed_commands_are_fixed(collect: Collected, claude_dir: Path) -> None:
+    """So that the demonstration's errors are not zero: classes, programs, and later successes."""
+    write_sample_sessions(claude_dir, NOW)
+    commands = [event["payload"] for event in collect() if "program" in event["payload"]]
+    failed = [payload for payload in commands if not payload["success"]]
+    assert len({payload["errorClass"] for payload in failed}) >= 3
+    assert len({payload["program"] for payload in failed}) >= 4
+    succeeded = {(each["sessionId"], each["program"]) for each in commands if each["success"]}
+    fixed = [each for each in failed if (each["sessionId"], each["program"]) in succeeded]
+    assert len(fixed) > len(failed) / 2
 
 
 def test_the_same_day_gives_the_same_logs(tmp_path: Path) -> None:

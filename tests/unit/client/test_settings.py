@@ -26,7 +26,8 @@ def test_the_defaults(home: Path) -> None:
     """Nothing set is a working monitor without a server."""
     assert settings.load({}) == Settings(
         home=home / ".vibeloom",
-        claude_dir=home / ".claude",
+        claude_dirs=(home / ".claude", home / ".config" / "claude"),
+        claude_dirs_are_named=False,
         source=socket.gethostname(),
         endpoint=None,
         token=None,
@@ -53,7 +54,8 @@ def test_a_vibetea_environment_works_unchanged(home: Path) -> None:
     loaded = settings.load(env)
     assert loaded == Settings(
         home=home / ".vibetea",
-        claude_dir=home / "logs",
+        claude_dirs=(home / "logs",),
+        claude_dirs_are_named=True,
         source="studio",
         endpoint=Endpoint("https://x.supabase.co/functions/v1", vibeloom=False),
         token=None,

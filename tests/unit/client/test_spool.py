@@ -1,7 +1,9 @@
 """The spool keeps all or nothing, privately, and explains itself when it cannot."""
 
+import json
 import os
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,7 +39,8 @@ def test_events_and_offset_are_one_transaction(
 
 def test_only_its_owner_reads_the_spool(spool: Spool, configured: Settings) -> None:
     """The spool and what SQLite puts beside it are 0600."""
-    spool.add(EVENT)
+    with spool.transaction():
+        spool.add(EVENT)
     files = sorted(configured.home.glob("spool.sqlite3*"))
     assert {path.name: path.stat().st_mode & 0o777 for path in files} == {
         "spool.sqlite3": 0o600,
@@ -47,8 +50,12 @@ def test_only_its_owner_reads_the_spool(spool: Spool, configured: Settings) -> N
 
 
 def test_the_same_event_waits_once(spool: Spool) -> None:
-    """Reading a line again adds nothing to what waits."""
-    assert (spool.add(EVENT), spool.add(EVENT), spool.depth()) == (True, False, 1)
+    """A correction takes the place of what waits."""
+    for revision in (1, 2):
+        with spool.transaction():
+            spool.add(replace(EVENT, revision=revision))
+    [waiting] = spool.oldest(10)
+    assert json.loads(waiting.body)["revision"] == 2
 
 
 def test_a_full_disk_is_one_clear_line(collect: Collected, log: Path) -> None:

@@ -1,0 +1,104 @@
+"""A line of any length in bounded memory: what is long in it is cut while it is read.
+
+A pasted picture or a file that was written makes lines of hundreds of megabytes. Nothing that is
+counted is long: so texts are cut to their beginning, the copy that the agent keeps of a tool's
+result is dropped, and so is what lies deep where the rest is already large. What remains is JSON
+still, for whoever reads entries.
+"""
+
+import re
+
+MAX_TEXT = 4_096  # bytes that stay of one text; a path is not longer
+ROOMY = 1024 * 1024  # bytes; until then, depth does not matter
+MAX_DEPTH = 6  # of objects and lists, from then on; tokens of a request lie at 5 or less
+
+_TEXT = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+# Whole characters and escapes; the two escapes of one character beyond U+FFFF are one unit.
+_UNITS = re.compile(
+    rb"(?:[^\\]++|\\[^u]|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u(?![dD][89abAB])....)*+", re.DOTALL
+)
+_DROPPED = frozenset({b"toolUseResult", b"normalizedMessages"})  # fields of the outermost object
+_BRACKET = re.compile(rb"[{}\[\]]")
+_TIDY = b" \t\r\n:"
+
+
+class Shortener:
+    """Takes the pieces of one line and keeps what may matter of them."""
+
+    def __init__(self) -> None:
+        self.kept = bytearray()
+        self._in_text = False
+        self._text = bytearray()  # the beginning of the text that is being read
+        self._half_escape = b""  # a backslash whose other half is in the next piece
+        self._depth = 0
+        self._key = b""  # the last text of the outermost object: a field's name, or a value
+        self._dropping = 0  # the depth at which dropping ends; 0: nothing is dropped
+
+    def add(self, piece: bytes) -> None:
+        """The next piece of the line."""
+        if self._half_escape:
+            piece = self._half_escape + piece
+            self._half_escape = b""
+        at = 0
+        while at < len(piece):
+            at = self._read_text(piece, at) if self._in_text else self._read_rest(piece, at)
+
+    def _read_text(self, piece: bytes, at: int) -> int:
+        found = _TEXT.match(piece, at)
+        end = found.end() if found else at
+        room = MAX_TEXT - len(self._text)
+        if room > 0:
+            self._text += piece[at : min(end, at + room)]
+        if end < len(piece) and piece[end] == 0x22:
+            self._in_text = False
+            if self._depth == 1:
+                self._key = bytes(self._text)
+            if not self._dropping:
+                self.kept += b'"' + _whole(self._text) + b'"'
+            self._text.clear()
+            return end + 1
+        self._half_escape = piece[end:]  # at most a backslash
+        return len(piece)
+
+    def _read_rest(self, piece: bytes, at: int) -> int:
+        quote = piece.find(b'"', at)
+        end = len(piece) if quote < 0 else quote
+        between = piece[at:end]
+        if _BRACKET.search(between):
+            for character in between:
+                self._take(character)
+        elif not self._dropping:
+            self.kept += between
+        if quote < 0:
+            return end
+        self._in_text = True
+        return end + 1
+
+    def _take(self, character: int) -> None:
+        """One character outside of texts: a bracket, a comma, a part of a number."""
+        if character in b"{[":
+            self._depth += 1
+            if not self._dropping and self._is_unwanted():
+                self._dropping = self._depth
+                self.kept += b"null"
+        if not self._dropping:
+            self.kept.append(character)
+        if character in b"}]":
+            if self._dropping == self._depth:
+                self._dropping = 0
+            self._depth -= 1
+
+    def _is_unwanted(self) -> bool:
+        """Whether the object or list that begins here is dropped."""
+        if self._depth == 2:
+            return self._key in _DROPPED and self.kept.rstrip(_TIDY).endswith(b'"')
+        return self._depth > MAX_DEPTH and len(self.kept) > ROOMY
+
+
+def _whole(text: bytearray) -> bytes:
+    """The beginning of a text without half of an escape or of a character at its end."""
+    if len(text) < MAX_TEXT:
+        return bytes(text)
+    units = _UNITS.match(text)
+    assert units is not None  # noqa: S101 - it matches nothing, too
+    return units[0].decode(errors="ignore").encode()
