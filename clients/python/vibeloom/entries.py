@@ -61,9 +61,10 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Enqueued:
-    """Somebody typed while the agent worked; the prompt is delivered later, or never."""
+    """Something was queued while the agent worked; it is delivered later, or never."""
 
     digest: bytes | None
+    typed: bool  # by a person; otherwise a task's notification or the like
 
 
 @dataclass(frozen=True)
@@ -201,12 +202,21 @@ def _entries(
 def _of_subagent(
     document: dict[str, Any], outer: Entry, allowlist: frozenset[str] | None
 ) -> Iterator[Entry]:
-    """The message of a subagent that a progress line carries."""
-    inner = _object(_object(document.get("data")).get("message"))
-    kind = inner.get("type")
-    if kind not in ("assistant", "user"):
-        return
-    yield Entry(
+    """The messages of a subagent that a progress line carries: one, or in some versions a list."""
+    data = _object(document.get("data"))
+    several = data.get("normalizedMessages")
+    for number, message in enumerate(
+        [data.get("message"), *(several if isinstance(several, list) else [])]
+    ):
+        inner = _object(message)
+        if inner.get("type") in ("assistant", "user"):
+            yield _inner(inner, number, outer, allowlist)
+
+
+def _inner(
+    inner: dict[str, Any], number: int, outer: Entry, allowlist: frozenset[str] | None
+) -> Entry:
+    return Entry(
         timestamp=_timestamp(inner.get("timestamp")) or outer.timestamp,
         session_id=outer.session_id,
         folder=outer.folder,
@@ -214,8 +224,8 @@ def _of_subagent(
         standing=PROGRESS,
         headless=None,
         answers=False,
-        identity=_text(inner.get("uuid")) or f"{outer.identity}\nprogress",
-        facts=tuple(_facts(kind, inner, PROGRESS, allowlist)),
+        identity=_text(inner.get("uuid")) or f"{outer.identity}\nprogress\n{number}",
+        facts=tuple(_facts(inner["type"], inner, PROGRESS, allowlist)),
     )
 
 
@@ -345,8 +355,7 @@ def _queue(document: dict[str, Any]) -> Iterator[Fact]:
     content = document.get("content")
     match document.get("operation"):
         case "enqueue":
-            if content is None or people.typed(content):
-                yield Enqueued(_digest(content))
+            yield Enqueued(_digest(content), content is None or people.typed(content))
         case "dequeue" | "remove":
             yield Released(taken_back=False)
         case "popAll":

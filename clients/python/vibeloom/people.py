@@ -25,6 +25,7 @@ _BY_SOFTWARE = re.compile(
     re.IGNORECASE,
 )
 _HUMAN_ORIGINS = frozenset({"human", "user"})
+_SOFTWARE_SOURCES = frozenset({"system", "hook", "agent", "notification", "task-notification"})
 TYPED_MODES = frozenset({"prompt", "bash", "command", "slash-command"})  # of a queued command
 
 
@@ -48,6 +49,7 @@ def wrote(document: dict[str, Any]) -> bool:
         and document.get("isCompactSummary") is not True
         and document.get("isVisibleInTranscriptOnly") is not True
         and (kind is None or kind in _HUMAN_ORIGINS)
+        and document.get("promptSource") not in _SOFTWARE_SOURCES
         and isinstance(message, dict)
         and typed(message.get("content"))
     )

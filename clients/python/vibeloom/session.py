@@ -13,10 +13,11 @@ MAX_QUEUE = 32  # queued prompts that are remembered; nobody has more waiting
 
 @dataclass(frozen=True)
 class Queued:
-    """A prompt that was typed while the agent worked."""
+    """A prompt, or a notification, that came while the agent worked."""
 
     at: datetime
     digest: bytes | None
+    typed: bool = True  # by a person
     released: bool = False  # it has left the queue; what it became has not been read yet
 
 
@@ -85,7 +86,12 @@ def load(text: str) -> Session:
             "root": _bytes(document["root"]),
             "last_timestamp": None if last is None else datetime.fromisoformat(last),
             "queue": tuple(
-                Queued(datetime.fromisoformat(each["at"]), _bytes(each["digest"]), each["released"])
+                Queued(
+                    datetime.fromisoformat(each["at"]),
+                    _bytes(each["digest"]),
+                    each["typed"],
+                    each["released"],
+                )
                 for each in document["queue"]
             ),
         }

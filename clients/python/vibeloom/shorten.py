@@ -8,16 +8,19 @@ still, for whoever reads entries.
 
 import re
 
+MAX_NAME = 64  # bytes of a field's name that is looked at
 MAX_TEXT = 4_096  # bytes that stay of one text; a path is not longer
 ROOMY = 1024 * 1024  # bytes; until then, depth does not matter
-MAX_DEPTH = 6  # of objects and lists, from then on; tokens of a request lie at 5 or less
+MAX_DEPTH = 4  # of objects and lists, from then on: the blocks of a message's content
+CROWDED = 2 * ROOMY  # bytes; from then on not even these
 
 _TEXT = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 # Whole characters and escapes; the two escapes of one character beyond U+FFFF are one unit.
 _UNITS = re.compile(
     rb"(?:[^\\]++|\\[^u]|\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u(?![dD][89abAB])....)*+", re.DOTALL
 )
-_DROPPED = frozenset({b"toolUseResult", b"normalizedMessages"})  # fields of the outermost object
+_DROPPED = b"toolUseResult"  # of the outermost object
+_KEPT = b"usage"  # whatever lies in it
 _BRACKET = re.compile(rb"[{}\[\]]")
 _TIDY = b" \t\r\n:"
 
@@ -31,7 +34,7 @@ class Shortener:
         self._text = bytearray()  # the beginning of the text that is being read
         self._half_escape = b""  # a backslash whose other half is in the next piece
         self._depth = 0
-        self._key = b""  # the last text of the outermost object: a field's name, or a value
+        self._keys: dict[int, bytes] = {}  # by depth, the last text: a field's name, or a value
         self._dropping = 0  # the depth at which dropping ends; 0: nothing is dropped
 
     def add(self, piece: bytes) -> None:
@@ -51,8 +54,8 @@ class Shortener:
             self._text += piece[at : min(end, at + room)]
         if end < len(piece) and piece[end] == 0x22:
             self._in_text = False
-            if self._depth == 1:
-                self._key = bytes(self._text)
+            if len(self._text) < MAX_NAME:
+                self._keys[self._depth] = bytes(self._text)
             if not self._dropping:
                 self.kept += b'"' + _whole(self._text) + b'"'
             self._text.clear()
@@ -80,19 +83,26 @@ class Shortener:
             self._depth += 1
             if not self._dropping and self._is_unwanted():
                 self._dropping = self._depth
-                self.kept += b"null"
+                self.kept += b"0"
         if not self._dropping:
             self.kept.append(character)
         if character in b"}]":
             if self._dropping == self._depth:
                 self._dropping = 0
+            self._keys.pop(self._depth, None)
             self._depth -= 1
 
     def _is_unwanted(self) -> bool:
         """Whether the object or list that begins here is dropped."""
         if self._depth == 2:
-            return self._key in _DROPPED and self.kept.rstrip(_TIDY).endswith(b'"')
-        return self._depth > MAX_DEPTH and len(self.kept) > ROOMY
+            return self._keys.get(1) == _DROPPED and self.kept.rstrip(_TIDY).endswith(b'"')
+        size = len(self.kept)
+        deepest = MAX_DEPTH if size < CROWDED else MAX_DEPTH - 1
+        return (
+            size > ROOMY
+            and self._depth > deepest
+            and _KEPT not in (self._keys.get(depth) for depth in range(2, self._depth))
+        )
 
 
 def _whole(text: bytearray) -> bytes:

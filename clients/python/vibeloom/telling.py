@@ -133,7 +133,7 @@ def _told(  # noqa: PLR0911 - one per kind of fact
             session, asked = _when_typed(session, fact, at)
             return session, _prompt(session, entry.identity, asked)
         case Enqueued():
-            return _enqueue(session, Queued(at, fact.digest)), None
+            return _enqueue(session, Queued(at, fact.digest, fact.typed)), None
         case Released():
             return _release(session, fact), None
         case ToolStarted():
@@ -171,10 +171,13 @@ def _prompt(session: Session, identity: str, at: datetime) -> _Telling:
 
 def _when_typed(session: Session, prompt: Prompt, at: datetime) -> tuple[Session, datetime]:
     """When this prompt was typed: when it was queued, if it was; it leaves the queue then."""
-    for index, each in enumerate(session.queue):
-        if each.digest == prompt.digest or None in (each.digest, prompt.digest):
-            rest = session.queue[:index] + session.queue[index + 1 :]
-            return replace(session, queue=rest), min(each.at, at)
+    typed = [each for each in session.queue if each.typed]
+    same = [each for each in typed if prompt.digest is not None and each.digest == prompt.digest]
+    # Pasted text is queued in other words than it is delivered in.
+    unlike = [each for each in typed if each.released or None in (each.digest, prompt.digest)]
+    for each in (*same, *unlike):
+        rest = tuple(other for other in session.queue if other is not each)
+        return replace(session, queue=rest), min(each.at, at)
     return session, at
 
 
@@ -189,9 +192,9 @@ def _release(session: Session, fact: Released) -> Session:
         return replace(session, queue=())
     for index, each in enumerate(session.queue):
         if not each.released:
-            queue = list(session.queue)
-            queue[index] = replace(each, released=True)
-            return replace(session, queue=tuple(queue))
+            left = (replace(each, released=True),) if each.typed else ()
+            queue = (*session.queue[:index], *left, *session.queue[index + 1 :])
+            return replace(session, queue=queue)
     return session
 
 

@@ -134,8 +134,9 @@ def test_a_text_is_never_cut_within_a_character(escape: str, shift: int) -> None
                 "input": {"edits": [{"old_string": "a", "new_string": "b"}] * 130_000},
             }
         ],
+        [{"type": "text", "text": "a"}] * 160_000,
     ],
-    ids=["one long text", "escapes", "many short ones"],
+    ids=["one long text", "escapes", "many short ones", "many blocks"],
 )
 def test_usage_of_a_huge_line_counts_in_bounded_memory(
     content: list[logs.Entry], collect: Collected, log: Path
@@ -143,6 +144,9 @@ def test_usage_of_a_huge_line_counts_in_bounded_memory(
     """Lines of tens of megabytes are counted without holding what is in them."""
     record = logs.answer()
     record["message"]["content"] = content
+    record["message"]["usage"]["iterations"] = [
+        {"type": "advisor_message", "model": "claude-opus-5", "output_tokens": 7}
+    ]
     record["toolUseResult"] = {"filenames": ["x"] * 20_000}
     logs.write(log, logs.prompt(), record)
     content.clear()
@@ -150,6 +154,6 @@ def test_usage_of_a_huge_line_counts_in_bounded_memory(
     usage = [e["payload"]["outputTokens"] for e in collect() if e["type"] == "token_usage"]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert usage == [50]
+    assert usage == [50, 7]
     assert peak < 24 * 1024 * 1024
     assert collect.spool.number("over_long_lines") == 0

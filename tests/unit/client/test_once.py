@@ -84,7 +84,7 @@ def test_the_session_s_own_record_counts(
     copies = [
         _usage(10, output_tokens=7),
         _side(_usage(40, output_tokens=7)),
-        logs.entry("progress", data={"type": "agent_progress", "message": inner}),
+        logs.entry("progress", data={"type": "agent_progress", "normalizedMessages": [inner]}),
     ]
     for index in order:
         logs.write(log.with_name(f"{index}.jsonl"), copies[index])

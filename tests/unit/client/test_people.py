@@ -58,6 +58,7 @@ NOBODY: dict[str, dict[str, Any]] = {
     },
     "a summary": {"message": {"content": "x"}, "isCompactSummary": True},
     "software": {"message": {"content": "x"}, "isMeta": True},
+    "a source that is no person": {"message": {"content": "x"}, "promptSource": "system"},
     "a side chain": {"message": {"content": "x"}, "isSidechain": True},
 }
 
@@ -193,6 +194,28 @@ QUEUES: dict[str, tuple[list[logs.Entry], list[str]]] = {
             _queue("remove", "10:20:05"),
             _attached("10:20:05", "b"),
             _answer("10:20:09"),
+        ],
+        ["10:20:00"],
+    ),
+    "delivered in other words": (
+        [
+            _queue("enqueue", "10:20:00", "see [Pasted text #1 +20 lines]"),
+            _queue("dequeue", "10:30:00"),
+            _said("10:30:01", "see all of it"),
+            _answer("10:30:09"),
+        ],
+        ["10:20:00"],
+    ),
+    "behind a notification": (
+        [
+            _queue("enqueue", "10:19:00", "<task-notification>x</task-notification>"),
+            _queue("enqueue", "10:20:00", "b"),
+            _queue("dequeue", "10:20:05"),
+            _said("10:20:05", "<task-notification>x</task-notification>"),
+            _answer("10:20:09"),
+            _queue("dequeue", "10:30:00"),
+            _said("10:30:01", "b"),
+            _answer("10:30:09"),
         ],
         ["10:20:00"],
     ),
