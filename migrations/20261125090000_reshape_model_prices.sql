@@ -101,7 +101,7 @@ as $$
         select
             b.*,
             regexp_replace(
-                regexp_replace(b.plain, '[-@](20[0-9]{6}|20[0-9]{2}-[0-9]{2}-[0-9]{2}|latest)$', ''),
+                regexp_replace(b.plain, '[-@](20[0-9]{6}|20[0-9]{2}-[0-9]{2}-[0-9]{2}|latest|default)$', ''),
                 '-v[0-9]+$', ''
             ) as short
         from bare as b

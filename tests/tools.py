@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "supabase/node_modules"
+CCUSAGE_MODULES = ROOT / "tests/ccusage/node_modules"
 UNPACKED = ROOT / ".tools/bin"
 DAEMONS = "/usr/sbin"  # where Debian puts them, which is not on everybody's path
 
@@ -52,9 +53,14 @@ def promtool() -> Path:
     return _program("promtool", "promtool")
 
 
-def _one(what: str, pattern: str) -> Path:
+def ccusage() -> Path:
+    """The binary of ccusage, which npm's launcher would run after starting Node."""
+    return _one("ccusage", "@ccusage/*/bin/ccusage", CCUSAGE_MODULES)
+
+
+def _one(what: str, pattern: str, modules: Path = MODULES) -> Path:
     """A program in a package that npm installed; it installs only those of this platform."""
-    found = sorted(MODULES.glob(pattern))
+    found = sorted(modules.glob(pattern))
     require(what, bool(found))
     return found[0]
 

@@ -1,4 +1,4 @@
-"""The demonstration: a week of samples through the real monitor, over HTTP, to a heatmap."""
+"""The demonstration: a week of samples through the real monitor to a heatmap and its cost."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ CLIENT = ROOT / "clients" / "python"
 
 
 def show(stack: Stack, token: Path, console: Console) -> None:
-    """Replay the samples and draw the heatmap; what fails is said, and the stack serves on.
+    """Replay the samples, draw the heatmap and the costs; what fails is said, the stack serves on.
 
     A second time the monitor has its key, and the spool knows what was sent: only new days go out.
     """
@@ -31,6 +31,7 @@ def show(stack: Stack, token: Path, console: Console) -> None:
         _client(stack, secret, "monitor", "register", "--url", stack.settings.url)
         _client_aloud(stack, secret, "monitor", "run", "--once")
         _client_aloud(stack, secret, "heatmap", "--url", stack.settings.url)
+        _client_aloud(stack, secret, "usage", "--daily", "--days", "7")
     except StackError as error:
         console.print(f"the demonstration failed: {error}", markup=False, soft_wrap=True)
     console.print("\nAsk it yourself, with this access token:", soft_wrap=True)

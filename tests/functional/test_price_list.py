@@ -67,6 +67,7 @@ A_MILLION_IN: dict[str, int | str] = {
     "bedrock/us.anthropic.claude-opus-4-5-20251101-v1:0": "5.5",
     "claude-opus-4-5@20251101": 5,
     "vertex_ai/claude-opus-4-5@20251101": 5,
+    "vertex_ai/claude-opus-4-5@default": 5,
     "anthropic/claude-opus-4.5": 5,
     "openrouter/anthropic/claude-opus-4.5": 5,
     "claude-4.5-opus": 5,

@@ -157,6 +157,7 @@ def run(
                 "setAside": report.set_aside,
                 "waiting": report.waiting,
                 "unreadable": report.unreadable,
+                "absent": [str(folder) for folder in configured.absent_folders],
                 "error": report.error,
             }
         )

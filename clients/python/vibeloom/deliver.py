@@ -121,7 +121,7 @@ class Courier:
         parts: list[bytes] = []
         size = 2
         for event in events:
-            part = wire(self._source, event.body, self._endpoint.vibeloom)
+            part = wire(self._source, event.body)
             if batch and size + len(part) + 1 > MAX_BODY:
                 break
             size += len(part) + 1

@@ -67,15 +67,10 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def wire(source: str, stored: str, revised: bool) -> bytes:
-    """The bytes of one event as sent: what the spool holds, with the source.
-
-    Without the revision where `revised` is false: VibeTea's servers know none.
-    """
+def wire(source: str, stored: str) -> bytes:
+    """The bytes of one event as sent: what the spool holds, with the source."""
     document = json.loads(stored)
     document["source"] = source
-    if not revised:
-        document.pop("revision", None)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 

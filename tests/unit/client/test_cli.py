@@ -137,6 +137,7 @@ def test_run_once_reports(
         "setAside": 0,
         "waiting": 0,
         "unreadable": {},
+        "absent": [],
         "error": None,
     }
     nothing = report | {"collected": 0, "sent": 0}

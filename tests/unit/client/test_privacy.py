@@ -152,7 +152,7 @@ def test_no_secret_leaves(drawn: list[tuple[list[str], dict[str, Any]]]) -> None
         spool = Spool.open(configured.spool)
         for _ in Collector(configured, spool).scan():
             pass
-        sent = b"\n".join(wire("laptop", event.body, revised=True) for event in spool.oldest(1_000))
+        sent = b"\n".join(wire("laptop", event.body) for event in spool.oldest(1_000))
         spool.close()
         at_rest = b"".join(path.read_bytes() for path in configured.home.iterdir())
     assert sent

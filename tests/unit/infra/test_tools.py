@@ -11,14 +11,15 @@ from tests import tools
 
 ROOT = Path(__file__).resolve().parents[3]
 # What the script needs to say anything at all; no npm, no apt-get.
+LOCK_FILES = ["supabase/package-lock.json", "tests/ccusage/package-lock.json"]
 PROGRAMS = ["bash", "cat", "chmod", "cksum", "cut", "dirname", "id", "mkdir", "rm", "touch"]
 
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
     """A checkout on a machine with next to nothing installed."""
-    for file in ("infra/tools.sh", "supabase/package-lock.json"):
-        (tmp_path / file).parent.mkdir(exist_ok=True)
+    for file in ("infra/tools.sh", *LOCK_FILES):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     (tmp_path / "bin").mkdir()
     for name in PROGRAMS:
@@ -40,7 +41,8 @@ def test_what_cannot_be_had_is_named(bare: Path) -> None:
     """On a laptop that is no error: the tests that need it are skipped."""
     done = run(bare)
     assert done.returncode == 0, done.stderr
-    assert "npm: install Node.js 20 or newer" in done.stderr
+    assert "the Supabase CLI, Deno, Postgres 17: no npm; install Node.js 20" in done.stderr
+    assert "ccusage: no npm; install Node.js 20 or newer" in done.stderr
     assert "pgbouncer: this is no Debian; install pgbouncer" in done.stderr
     assert "promtool: this is no Debian; install prometheus" in done.stderr
 
@@ -49,7 +51,7 @@ def test_in_ci_it_is_an_error(bare: Path) -> None:
     """There nothing may be skipped."""
     done = run(bare, CI="true")
     assert done.returncode == 1
-    assert "npm: install Node.js" in done.stderr
+    assert "no npm; install Node.js" in done.stderr
 
 
 def test_a_tool_that_is_there_is_not_fetched(bare: Path) -> None:
@@ -57,7 +59,7 @@ def test_a_tool_that_is_there_is_not_fetched(bare: Path) -> None:
     for name in ("pgbouncer", "promtool"):
         (bare / "bin" / name).symlink_to(str(shutil.which("true")))
     said = run(bare).stderr
-    assert "npm:" in said
+    assert "no npm;" in said
     assert "pgbouncer" not in said
     assert "promtool" not in said
 
@@ -73,13 +75,22 @@ def test_a_missing_tool_fails_in_ci_and_skips_elsewhere(monkeypatch: pytest.Monk
         tools.require("bread", found=False)
 
 
-def test_the_lock_file_names_versions_and_hashes_and_no_addresses() -> None:
+@pytest.mark.parametrize("file", LOCK_FILES)
+def test_the_lock_file_names_versions_and_hashes_and_no_addresses(file: str) -> None:
     """Whoever has a mirror of the registry uses it; what comes is checked all the same."""
-    text = (ROOT / "supabase/package-lock.json").read_text()
+    text = (ROOT / file).read_text()
     assert '"resolved"' not in text
-    wanted = json.loads((ROOT / "supabase/package.json").read_text())
+    wanted = json.loads((ROOT / file).with_name("package.json").read_text())
     packages = json.loads(text)["packages"]
     for kind in ("devDependencies", "optionalDependencies"):
         for name, version in wanted.get(kind, {}).items():
             assert packages[f"node_modules/{name}"]["version"] == version
             assert packages[f"node_modules/{name}"]["integrity"].startswith("sha512-")
+
+
+def test_the_ccusage_that_tests_run_is_checked(bare: Path) -> None:
+    """Its program stands in a package of the platform, which the lock file knows by its hash."""
+    packages = json.loads((bare / "tests/ccusage/package-lock.json").read_text())["packages"]
+    program = packages["node_modules/@ccusage/ccusage-linux-x64"]
+    assert program["integrity"].startswith("sha512-")
+    assert program["version"] == packages["node_modules/ccusage"]["version"]
