@@ -13,7 +13,7 @@ os.environ.setdefault("VIBELOOM_DATABASE_URL", "postgresql://nobody@/nowhere")
 
 from rich.console import Console
 
-from tests.bench import figures, ingest, lambda_start, monitor, query, startup
+from tests.bench import client_start, figures, ingest, lambda_start, monitor, query, startup
 from tests.e2e.stack_fixture import running_stack
 
 KEPT = Path("bench.json")
@@ -28,7 +28,6 @@ def main() -> int:
         found += startup.measure(status.update)
         found += lambda_start.measure(status.update)
         found += client_start.measure(status.update)
-        found += monitor.measure(status.update)
         found += monitor.measure(status.update)
         status.update("starting Postgres and the gateway")
         with running_stack() as stack:

@@ -1,4 +1,4 @@
-"""The price list: every spelling of a model, every mode and length of prompt, as its source says."""
+"""The price list: every spelling of a model, each mode and length of prompt, as its source says."""
 
 import json
 import random

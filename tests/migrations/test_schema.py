@@ -6,7 +6,6 @@ import pytest
 
 from tests.support import Api, Database, Registered
 
-
 PINNED = {'search_path=""', "search_path=pg_catalog, pg_temp"}
 
 

@@ -7,7 +7,6 @@ logs here that show what either of them counts.
 import json
 import random
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
