@@ -33,14 +33,13 @@ IN_WORDS = (
     "20-tool-names", "30-claude-config-dir", "32-same-logs-two-machines",
 )  # fmt: skip
 # US dollars of a prompt of a million tokens in August 2026: Anthropic's price list, where Sonnet
-# 4.5 costs twice as much above 200 k tokens. Bedrock's list has a premium of 10 % for the endpoint
-# of a region, and no price for long prompts.
+# 4 and 4.5 cost twice as much above 200 k tokens. Bedrock adds 10 % for the endpoint of a region.
 INPUT_PRICES = {
     "claude-opus-4-6": 5, "claude-sonnet-4-6": 3, "claude-opus-4-7": 5, "claude-opus-5": 5,
     "claude-sonnet-5": 2, "claude-3-opus-20240229": 15, "claude-3-haiku-20240307": 0.25,
-    "us.anthropic.claude-sonnet-4-5-20250929-v1:0": 3.3, "claude-sonnet-4-5": 6,
+    "us.anthropic.claude-sonnet-4-5-20250929-v1:0": 6.6, "claude-sonnet-4-5": 6,
     "anthropic.claude-opus-4-5-20251101-v1:0": 5, "claude-opus-4-5@20251101": 5,
-    "claude-sonnet-4-20250514": 3, "claude-opus-4-20250514": 15, "claude-opus-4-1-20250805": 15,
+    "claude-sonnet-4-20250514": 6, "claude-opus-4-20250514": 15, "claude-opus-4-1-20250805": 15,
     "claude-3-5-haiku-20241022": 0.8, "anthropic/claude-opus-4.5": 5, "claude-opus-4-8[1m]": 5,
     "claude-fable-5": 10, "claude-sonnet-4-5-20250929-thinking": 6, "claude-haiku-4-5": 1,
 }  # fmt: skip

@@ -121,7 +121,7 @@ def test_what_is_priced_and_what_is_not(api: Api, laptop: Registered, database: 
         assert laptop.send(api, [event]).status == 200
     count(database)
     rows = database.rows("select model, cost_usd, unpriced from token_hourly order by model")
-    price = 3 + 1.5 + 0.003
+    price = 6 + 2.25 + 0.006  # of a prompt of more than 200,000 tokens
     assert [(r["model"], float(r["cost_usd"]), r["unpriced"]) for r in rows] == [
         ("claude-sonnet-4", price, 0),
         ("claude-sonnet-4-20250514", price, 0),
