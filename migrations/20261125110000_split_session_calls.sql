@@ -1,7 +1,7 @@
 -- What a session was on one day, so that its days can be added up. A tool call may begin before
 -- midnight and end after it: a day has its starts and its ends, and the larger of the two sums is the
--- number of calls. Which project a person's session went into is likewise known only from the sums. And
--- a session names its models, and says how many of its calls have no price.
+-- number of calls. The project of a person's session is the one with the largest sum. A session also
+-- names its models, and says how many of its calls have no price.
 
 alter table public.session_daily
 add column project_seconds jsonb not null default '{}',

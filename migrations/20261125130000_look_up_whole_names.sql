@@ -23,8 +23,8 @@ immutable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- A model that only its maker runs costs the maker's price, whoever passes it on. Of open weights only
-    -- the maker and OpenRouter are known: another host asks what it likes, and a local one nothing.
+    -- A model that only its maker runs costs the maker's price at every reseller. Open weights have a price
+    -- at their maker and at OpenRouter only: another host asks its own price, and a local one none.
     c_closed constant text := '^(claude-|gpt-[0-9]|chatgpt-|codex-|o[1-9](-|$)|gemini-|grok-)';
     v_name text := lower(btrim(p_model));
     v_parts text [];

@@ -2,8 +2,8 @@
 
 A pasted picture or a file that was written makes lines of hundreds of megabytes. Nothing that is
 counted is long: so texts are cut to their beginning, the copy that the agent keeps of a tool's
-result is dropped, and so is what lies deep where the rest is already large. What remains is JSON
-still, for whoever reads entries.
+result is dropped, and so is what lies deep where the rest is already large. What remains is
+still JSON.
 """
 
 import re
