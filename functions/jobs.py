@@ -57,12 +57,6 @@ def _delete_expired_challenges() -> None:
     sources.delete_expired_challenges(datetime.now(UTC))
 
 
-def _count_batches() -> None:
-    from functions.rollup import service
-
-    logger.info("batches counted", batches=service.count_batches())
-
-
 def _refresh_days() -> None:
     from functions.rollup import days
 
@@ -84,7 +78,6 @@ def _report_health() -> None:
 JOBS = {
     job.name: job
     for job in (
-        Job("count_batches", "* * * * *", "rollup", _count_batches, timedelta(minutes=10)),
         Job("refresh_days", "7 * * * *", "rollup", _refresh_days, HOURLY),
         Job("make_partitions", "17 3 * * *", "ingest", _make_partitions, DAILY),
         Job("purge_expired", "41 * * * *", "rollup", _purge_expired, HOURLY),

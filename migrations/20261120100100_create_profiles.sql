@@ -8,10 +8,18 @@ create table public.profiles (
     timezone text not null default 'UTC',
     is_deployment_owner boolean not null default false,
     created_at timestamptz not null default now(),
+    idle_timeout_minutes integer not null default 15,
+    retention_months integer,
+    leaderboard_opt_in boolean not null default false,
+    purged_before timestamptz,
+    folded_timezone text not null default 'UTC',
     constraint profiles_handle_unique unique (handle),
     constraint profiles_handle_valid check (handle ~ '^[a-z0-9][a-z0-9_-]{1,38}$'),
     constraint profiles_email_length check (length(email) <= 320),
-    constraint profiles_timezone_length check (length(timezone) between 1 and 64)
+    constraint profiles_timezone_length check (length(timezone) between 1 and 64),
+    constraint profiles_idle_timeout_minutes_range check (idle_timeout_minutes between 1 and 120),
+    constraint profiles_retention_months_range check (retention_months between 1 and 1200),
+    constraint profiles_leaderboard_handle check (not leaderboard_opt_in or handle is not null)
 );
 
 revoke all on public.profiles from anon, authenticated;
@@ -31,12 +39,24 @@ comment on table public.profiles is 'People. The id is the subject of their sign
 comment on column public.profiles.timezone is 'IANA name; days in answers are days of this zone.';
 comment on column public.profiles.is_deployment_owner is
 'The one account that configured keys and the subscriber token of a deployment belong to.';
+comment on column public.profiles.idle_timeout_minutes is
+'Points of one lane closer than this join into one interval.';
+comment on column public.profiles.retention_months is
+'How long raw events are kept; null: as long as the deployment says. The shorter of the two holds.';
+comment on column public.profiles.leaderboard_opt_in is
+'Shows the handle, and nothing else of the person, in rankings.';
+comment on column public.profiles.purged_before is
+'Raw events before this moment are gone or going; days that begin before it, or on the day after, keep
+the daily figures that they have.';
+comment on column public.profiles.folded_timezone is
+'The zone that cuts the days of event_days and token_days. After a change of zone it differs from `timezone`
+until `fold_days` has run; questions then read the quarters.';
 
 -- Called with the subject of a verified sign-in, or without one for the deployment's owner.
 create function public.ensure_profile(p_id uuid, p_email text)
 returns uuid
 language sql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     insert into public.profiles as p (id, email)
     values (p_id, p_email)
@@ -48,12 +68,12 @@ $$;
 create function public.ensure_deployment_owner(p_email text, p_id uuid default null)
 returns uuid
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id uuid;
 begin
-    perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('vibeloom.owner', 0));
+    perform pg_advisory_xact_lock(hashtextextended('vibeloom.owner', 0));
     select p.id into v_id from public.profiles as p where p.is_deployment_owner;
     if v_id is null then
         insert into public.profiles as p (id, email, is_deployment_owner)
@@ -69,8 +89,8 @@ begin
 end
 $$;
 
-revoke all on function public.ensure_profile(uuid, text) from public;
-revoke all on function public.ensure_deployment_owner(text, uuid) from public;
+revoke all on function public.ensure_profile(uuid, text) from public, anon, authenticated;
+revoke all on function public.ensure_deployment_owner(text, uuid) from public, anon, authenticated;
 grant execute on function public.ensure_profile(uuid, text) to service_role;
 grant execute on function public.ensure_deployment_owner(text, uuid) to service_role;
 

@@ -8,9 +8,11 @@ create table public.sources (
     name text not null,
     created_at timestamptz not null default now(),
     last_seen_at timestamptz,
+    expected_every_hours integer,
     constraint sources_name_unique unique (name),
     constraint sources_name_valid
-    check (name ~ '^[!-~]([ -~]{0,126}[!-~])?$')
+    check (name ~ '^[!-~]([ -~]{0,126}[!-~])?$'),
+    constraint sources_expected_every_hours_range check (expected_every_hours between 1 and 8784)
 );
 
 create table public.source_keys (
@@ -57,6 +59,9 @@ create index key_challenges_expiry on public.key_challenges (expires_at);
 comment on table public.sources is 'Monitors. Event ids are unique within one source.';
 comment on column public.sources.last_seen_at is
 'When a batch was last accepted, to the second.';
+comment on column public.sources.expected_every_hours is
+'A source that is not heard of for longer than this is silent, which is an alarm; null: nothing is
+expected of it. At most a leap year.';
 comment on table public.source_keys is 'Ed25519 public keys (32 bytes), at most two active a source.';
 comment on column public.source_keys.is_configured is
 'Came from VIBETEA_PUBLIC_KEYS: counts only while it stands there.';

@@ -10,7 +10,7 @@ create function public.add_source_key(
 )
 returns table (source_id uuid, key_id uuid, created boolean)
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_source public.sources;
@@ -62,7 +62,7 @@ $$;
 create function public.revoke_source_key(p_owner_id uuid, p_source_id uuid, p_key_id uuid)
 returns boolean
 language sql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     update public.source_keys as k
     set revoked_at = coalesce(k.revoked_at, now())
@@ -73,16 +73,17 @@ $$;
 create function public.redeem_key_challenge(p_owner_id uuid, p_challenge text)
 returns boolean
 language sql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     delete from public.key_challenges as c
     where c.challenge = p_challenge and c.owner_id = p_owner_id and c.expires_at > now()
     returning true;
 $$;
 
-revoke all on function public.add_source_key(uuid, text, bytea, boolean, uuid) from public;
-revoke all on function public.revoke_source_key(uuid, uuid, uuid) from public;
-revoke all on function public.redeem_key_challenge(uuid, text) from public;
+revoke all on function public.add_source_key(uuid, text, bytea, boolean, uuid)
+from public, anon, authenticated;
+revoke all on function public.revoke_source_key(uuid, uuid, uuid) from public, anon, authenticated;
+revoke all on function public.redeem_key_challenge(uuid, text) from public, anon, authenticated;
 grant execute on function public.add_source_key(uuid, text, bytea, boolean, uuid) to service_role;
 grant execute on function public.revoke_source_key(uuid, uuid, uuid) to service_role;
 grant execute on function public.redeem_key_challenge(uuid, text) to service_role;

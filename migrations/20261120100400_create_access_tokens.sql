@@ -12,7 +12,7 @@ create table public.access_tokens (
     constraint access_tokens_sha256_unique unique (token_sha256),
     constraint access_tokens_sha256_length check (length(token_sha256) = 32),
     constraint access_tokens_name_length check (length(name) between 1 and 128),
-    constraint access_tokens_scopes_some check (cardinality(scopes) between 1 and 16)
+    constraint access_tokens_scopes_some check (cardinality(scopes) between 1 and 64)
 );
 
 revoke all on public.access_tokens from anon, authenticated;
@@ -34,7 +34,7 @@ comment on column public.access_tokens.last_used_at is 'To the minute.';
 create function public.use_access_token(p_token_sha256 bytea)
 returns table (owner_id uuid, scopes text [])
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     update public.access_tokens as t
@@ -52,7 +52,7 @@ begin
 end
 $$;
 
-revoke all on function public.use_access_token(bytea) from public;
+revoke all on function public.use_access_token(bytea) from public, anon, authenticated;
 grant execute on function public.use_access_token(bytea) to service_role;
 
 comment on function public.use_access_token(bytea) is

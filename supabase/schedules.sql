@@ -56,8 +56,8 @@ as $$
             'Content-Type', 'application/json',
             'Authorization', 'Bearer ' || s.job_token
         ),
-        -- Less than the minute until count_batches comes again. A job that takes longer goes on without a
-        -- listener; pg_net's own limit, a few seconds, would call many a good run a failure.
+        -- A job that takes longer goes on without a listener. The default of pg_net, a few seconds, would
+        -- call many a good run a failure.
         timeout_milliseconds := 55000
     )
     from schedules.read_settings() as s;
@@ -82,7 +82,6 @@ create temporary table wanted (job_name text primary key, cron text not null) on
 
 -- jobs of functions/jobs.py: begin
 insert into wanted (job_name, cron) values
-('count_batches', '* * * * *'),
 ('delete_expired_challenges', '43 * * * *'),
 ('make_partitions', '17 3 * * *'),
 ('purge_expired', '41 * * * *'),

@@ -54,10 +54,7 @@ ROLLUP_LAG = Metric(
     "RollupLag",
     "Seconds",
     "vibeloom_rollup_lag_seconds",
-    "Age of the oldest batch that is not counted yet",
-)
-UNCOUNTED_BATCHES = Metric(
-    "UncountedBatches", "Count", "vibeloom_queue_depth", "Work that waits", ("queue",)
+    "How long the day that waits longest has waited for its figures",
 )
 DIRTY_DAYS = Metric("DirtyDays", "Count", "vibeloom_queue_depth", "Work that waits", ("queue",))
 CONNECTIONS = Metric(
@@ -90,7 +87,6 @@ JOB_AGE = Metric(
 )
 GAUGES = (
     ROLLUP_LAG,
-    UNCOUNTED_BATCHES,
     DIRTY_DAYS,
     CONNECTIONS,
     CONNECTIONS_LIMIT,

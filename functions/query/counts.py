@@ -1,4 +1,4 @@
-"""Events counted by time, project and language: roll-up and tail in one snapshot."""
+"""Events counted by time, project and language."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -14,10 +14,9 @@ class Totals(CountsWithoutCost):
         " none has a price.",
         examples=[4.31],
     )
-    unpriced: int | None = Field(
+    unpriced: int = Field(
         description="Calls whose model has no price. They are not in cost_usd; `/v1/query/tokens`"
-        " names the models. It is null with a filter by language or kind, because calls are not"
-        " kept by these.",
+        " names the models.",
         examples=[0],
     )
     active_days: int = Field(description="Days of the zone with at least one event")

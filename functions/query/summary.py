@@ -40,9 +40,7 @@ def summary(user: User, asked: Asked, now: datetime) -> Summary:
     figures: Figures = scoring.NOT_FILTERED, scoring.NOT_FILTERED
     if not any(narrowed.values()):
         figures = _daily_figures(user, span, today)
-    # Calls are kept by source and project only.
-    has_calls = narrowed["language"] is None and narrowed["kind"] is None
-    totals, before = (_totals(rows, current, has_calls) for current in (True, False))
+    totals, before = (_totals(rows, current) for current in (True, False))
     elapsed = (min(span.last_day, today) - span.first_day).days + 1
     return Summary(
         period=span.answer(),
@@ -78,7 +76,6 @@ def _daily_figures(user: User, span: Period, today: date) -> Figures:
             connection,
             first=first - timedelta(days=1),
             last=last + timedelta(days=1),
-            zone=span.zone,
         )
     if waiting > MAX_WAITING:
         return scoring.NOT_COMPUTED, scoring.NOT_COMPUTED
@@ -90,7 +87,7 @@ def _daily_figures(user: User, span: Period, today: date) -> Figures:
     return scoring.Time(seconds, longest, research), scoring.Repairs(introduced, fixed)
 
 
-def _totals(rows: Iterable[Sequence[Any]], is_current: bool, has_calls: bool) -> Totals:
+def _totals(rows: Iterable[Sequence[Any]], is_current: bool) -> Totals:
     found: Sequence[Any] = (0,) * len(MEASURES)
     active_days = 0
     for current, day, hour, *sums in rows:
@@ -102,11 +99,7 @@ def _totals(rows: Iterable[Sequence[Any]], is_current: bool, has_calls: bool) ->
             found = sums
     measures = dict(zip(MEASURES, found, strict=True))
     calls = measures.pop("calls")
-    is_priced = not calls or calls > measures["unpriced"]
-    if not has_calls:
-        measures["unpriced"] = None
-        is_priced = measures["cost_usd"] > 0 or not any(measures[name] for name in TOKENS)
-    if not is_priced:
+    if calls and calls == measures["unpriced"]:
         measures["cost_usd"] = None
     return Totals(active_days=active_days, **measures)
 

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, get_args
 
 from functions.core import db, sql
@@ -25,7 +25,6 @@ from functions.query.period import InvalidFilter
 
 PAGE, MAX_PAGE = 1_000, 10_000  # rows
 BASIS = 7  # days before today whose mean is carried forward: each weekday once
-LOOK_BACK = 35  # days that are read: any month, and whether somebody is new
 MAX_UNPRICED = 100  # models that are named; a person calls a handful
 FIELDS = tuple(TokenTotals.model_fields)
 
@@ -67,7 +66,7 @@ def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
             "zone": span.zone,
             "by": by,
             "grouping": group,
-            "recent": _midnight(span.today - timedelta(days=LOOK_BACK)),
+            "today": span.today,
             "limit": limit + 1,
             "after": after,
             "top": MAX_UNPRICED,
@@ -146,11 +145,6 @@ def _crossing(spent: Mapping[date, Spent], today: date, daily: float, budget: fl
             return Budget(budget_usd=budget, state="will_cross", day=day.isoformat())
         day += timedelta(days=1)
     return Budget(budget_usd=budget, state="within", day=None)
-
-
-def _midnight(day: date) -> datetime:
-    """Of UTC: the look back is days longer than a month, so the zone's own is not needed."""
-    return datetime.combine(day, time(), UTC)
 
 
 def _exact(usd: float) -> float:

@@ -1,4 +1,4 @@
-"""Figures that are exact: hourly sums by arrival, daily ones for the days that changed."""
+"""Figures that are exact: daily ones for the days that changed."""
 
 from functions.rollup.days import lane_totals, refresh_days
 

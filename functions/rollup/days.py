@@ -1,6 +1,6 @@
 """The daily figures of days that something changed: claimed, computed anew, written, in one go.
 
-A day is marked by whatever counts or deletes its events. It is taken off the list in the
+A day is marked by whatever stores or deletes its events. It is taken off the list in the
 transaction that writes its rows, and only if nobody marked it again since it was read; so a run
 that dies leaves it dirty, and two runs at once write the same. What happens on one day can change
 the lanes of the day before and after it (`lanes.REACH`), so these are written with it.
@@ -20,12 +20,12 @@ from functions.core import db, sql
 from functions.core.actor import User
 from functions.core.db import Connection
 from functions.rollup import lanes
-from functions.rollup.service import LONGEST, count_batches, settle
 
 AT_ONCE = 14  # days of one transaction
 MAX_DAYS = 400  # days of one call: a year and its edges; the hourly job goes on
 MAX_OWNERS = 200  # of one job
 RUN = 8  # days whose events are in memory at once
+LONGEST = 12.0  # s, after which a job begins nothing new: twice that is less than an HTTP door's 30
 
 ONE_DAY = timedelta(days=1)
 
@@ -56,7 +56,6 @@ def refresh_days(owner: UUID, first: date, last: date, stop: float = math.inf) -
     [(fresh,)] = db.call(User(owner), queries.is_fresh.sql, asked)
     if fresh:
         return
-    settle(owner)
     done = 0
     while done < MAX_DAYS and time.monotonic() < stop:
         marked = db.call(User(owner), queries.dirty_days.sql, {**asked, "most": AT_ONCE})
@@ -74,7 +73,6 @@ def refresh_dirty_days() -> int:
 
     Owners whose turn has not come after `LONGEST` are left to the next run.
     """
-    count_batches()
     stop = time.monotonic() + LONGEST
     with db.service("whose days are dirty is the house's to know") as connection:
         waiting = list(queries.dirty_owners(connection, most=MAX_OWNERS))
@@ -82,6 +80,8 @@ def refresh_dirty_days() -> int:
     for owner, first, last in waiting:
         if time.monotonic() > stop:
             break
+        with db.service("only the house writes sums") as connection:
+            queries.fold_days(connection, owner=owner)
         refresh_days(owner, first, last, stop)
         done += 1
     return done
@@ -191,7 +191,7 @@ def _marks(connection: Connection, owner: UUID, start: int, end: int) -> list[la
         owner=owner,
         since=start - lanes.REACH,
         until=end + lanes.REACH,
-        kinds=list(lanes.ACTORS),
+        kinds=list(lanes.SIGNS),
     )
     return [lanes.mark(lanes.Sign(*row)) for row in rows]
 

@@ -20,7 +20,6 @@ job() { # job NAME CRON, in UTC
         --attempt-deadline 60s
 }
 
-job count_batches '* * * * *'
 job refresh_days '7 * * * *'
 job make_partitions '17 3 * * *'
 job purge_expired '41 * * * *'

@@ -147,7 +147,7 @@ def starter(lambdas: Lambdas, room: str, source: Registered) -> Starter:
         "front": lambda: gateway_event("GET", "/readyz"),
         "ingest": lambda: batch(source, 1),
         "query": lambda: gateway_event("GET", "/v1/query?days=7", headers=bearer),
-        "rollup": lambda: {"job": "count_batches"},
+        "rollup": lambda: {"job": "refresh_days"},
     }
     return Starter(lambda: lambdas.cold(room), events[room])
 

@@ -176,7 +176,8 @@ def test_check_tells_a_list_that_is_out_of_date(tmp_path: Path) -> None:
     """`--check` exits with 1 and the command to run, and changes nothing; without it, it writes."""
     copy = tmp_path / "supabase/schedules.sql"
     copy.parent.mkdir()
-    stale = schedules.FILE.read_text().replace("'* * * * *'", "'1 1 1 1 1'")
+    written = f"'{JOBS['refresh_days'].cron}'"
+    stale = schedules.FILE.read_text().replace(written, "'1 1 1 1 1'")
     copy.write_text(stale)
     code = "import pathlib, sys; from infra.supabase import schedules as s;"
     code += f" s.FILE = pathlib.Path({str(copy)!r}); sys.exit(s.main())"
@@ -220,7 +221,7 @@ def test_every_job_is_scheduled_as_it_is_written(connection: Connection) -> None
     assert scheduled(connection) == wanted
     for name in ("vibeloom_retired", "somebody_else"):
         connection.execute("select cron.schedule(%s, '* * * * *', 'select 1')", (name,))
-    connection.execute("select cron.schedule('vibeloom_count_batches', '1 1 1 1 1', 'select 1')")
+    connection.execute("select cron.schedule('vibeloom_refresh_days', '1 1 1 1 1', 'select 1')")
     run_file(connection)
     assert scheduled(connection) == wanted | {"somebody_else": ("* * * * *", "select 1")}
     connection.execute(HOUSEKEEPING["vibeloom_forget_runs"][1].encode())
@@ -269,7 +270,7 @@ def test_nobody_else_may_call(connection: Connection) -> None:
     for role in ("anon", "authenticated", "service_role", "vibeloom_functions"):
         connection.execute(f"set role {role}".encode())
         try:
-            for call in ("schedules.read_settings()", "schedules.post_job('count_batches')"):
+            for call in ("schedules.read_settings()", "schedules.post_job('refresh_days')"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(f"select * from {call}".encode())
         finally:
@@ -293,8 +294,7 @@ def test_what_is_posted_runs_the_job(
     assert [(answer.status, answer.json) for answer in answers] == [
         (200, {"job": name, "status": "done"}) for name in sorted(JOBS)
     ]
-    uncounted = "select count(*) from batches where counted_at is null"
-    assert stack.database.value(uncounted) == 0
+    assert stack.database.value("select count(*) from dirty_days") == 0
 
 
 def test_a_wrong_token_runs_nothing(
@@ -306,14 +306,14 @@ def test_a_wrong_token_runs_nothing(
     answers = [post(gateway_with_jobs, request) for request in call_all(connection)]
     assert [(a.status, a.error) for a in answers] == [(401, "invalid_token")] * len(JOBS)
     unset = stack.gateway.request(
-        "POST", "/v1/jobs/count_batches", b"{}", {"Authorization": f"Bearer {TOKEN}"}
+        "POST", "/v1/jobs/refresh_days", b"{}", {"Authorization": f"Bearer {TOKEN}"}
     )
     assert unset.status in (401, 403)
 
 
 def counts(stack: Stack) -> list[dict[str, object]]:
     return stack.database.rows(
-        "select source_id, sum(events) as events from event_counts group by 1 order by 1"
+        "select source_id, sum(events) as events from event_sums group by 1 order by 1"
     )
 
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from nacl.signing import SigningKey
 
-from functions.ingest.models import VIBETEA_KINDS
+from functions.core.kinds import VIBETEA_KINDS
 from tests.support import Api, Database, Registered, event_id, fresh_process, register_source
 from tests.support import timestamp as ago
 
@@ -77,7 +77,7 @@ def test_what_is_stored(api: Api, laptop: Registered, database: Database) -> Non
         "payload": event["payload"],
         "batch_id": batch["id"],
     }
-    assert (batch["events"], batch["inserted"], batch["counted_at"]) == (1, 1, None)
+    assert (batch["events"], batch["inserted"], batch["token_id"]) == (1, 1, None)
     assert batch["first_occurred_at"] == batch["last_occurred_at"] == occurred_at
     assert str(batch["key_id"]) == laptop.key_id
     laptop.key.verify_key.verify(body, batch["signature"])

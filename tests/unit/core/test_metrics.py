@@ -103,7 +103,6 @@ if sys.argv[1] == "count":
     metrics.answered("gateway", f"BREW{sys.argv[2]}", 404, None, "not_found")
 else:
     reading = [
-        (metrics.UNCOUNTED_BATCHES, {"queue": "uncounted_batches"}, 2),
         (metrics.DIRTY_DAYS, {"queue": "dirty_days"}, 3),
         (metrics.LATE_JOBS, {}, 0),
     ]
