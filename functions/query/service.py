@@ -15,7 +15,10 @@ queries = sql.load(__file__)
 
 
 def hourly_counts(user: User, days: int, source: str | None, now: datetime) -> QueryAnswer:
-    """Events per source and hour in the last `days` × 24 h before `now`, newest first."""
+    """Events per source and hour in the last `days` × 24 h before `now`, newest first.
+
+    Raises `InvalidFilter`.
+    """
     user.require("query:read")
     source = text_filter("source", source)
     since = now - timedelta(days=days)
@@ -28,6 +31,7 @@ def hourly_counts(user: User, days: int, source: str | None, now: datetime) -> Q
             "until": now + CLOCKS_AHEAD,
             "source": source,
         },
+        db.READING,
     )
     aggregates = [
         HourlyAggregate.model_construct(source=name, date=day, hour=hour, eventCount=events)

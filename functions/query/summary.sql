@@ -213,25 +213,3 @@ select
     count(e.fixed_at) as fixed
 from public.error_episodes as e
 where e.opened_at >= :since::timestamptz and e.opened_at < :until::timestamptz;
-
--- name: waiting_days(first, last, zone)$
--- How many days await their daily figures: marked ones, and those that the tail will mark.
-with spans as (
-    select
-        greatest((b.first_occurred_at at time zone :zone::text)::date, :first::date) as first,
-        least((b.last_occurred_at at time zone :zone::text)::date, :last::date) as last
-    from public.batches as b
-    where b.counted_at is null
-),
-
-waiting as (
-    select d.day
-    from public.dirty_days as d
-    where d.day between :first::date and :last::date
-    union all
-    select generate_series(s.first::timestamp, s.last::timestamp, interval '1 day')::date as day
-    from spans as s
-)
-
-select count(distinct w.day)
-from waiting as w;

@@ -1,14 +1,26 @@
--- name: is_fresh(owner, first, last)
--- Whether nothing is to be counted or computed; both answers come from partial or primary indexes.
-select
-    not exists (
-        select from public.batches as b
-        where b.owner_id = :owner::uuid and b.counted_at is null
-    )
-    and not exists (
-        select from public.dirty_days as d
-        where d.owner_id = :owner::uuid and d.day between :first::date and :last::date
-    ) as fresh;
+-- name: pending_days(owner, first, last)$
+-- How many days await their daily figures: marked ones, and those that batches will mark once counted.
+-- At least one while a batch is not counted, wherever it lies.
+with spans as (
+    select
+        greatest((b.first_occurred_at at time zone p.timezone)::date, :first::date) as first,
+        least((b.last_occurred_at at time zone p.timezone)::date, :last::date) as last
+    from public.batches as b
+    inner join public.profiles as p on b.owner_id = p.id
+    where b.owner_id = :owner::uuid and b.counted_at is null
+),
+
+pending as (
+    select d.day
+    from public.dirty_days as d
+    where d.owner_id = :owner::uuid and d.day between :first::date and :last::date
+    union
+    select generate_series(s.first::timestamp, s.last::timestamp, interval '1 day')::date as day
+    from spans as s
+)
+
+select greatest(count(p.day), (select count(*) > 0 from spans)::integer)
+from pending as p;
 
 -- name: dirty_days(owner, first, last, most)
 -- The work list, with when each day was last marked.
