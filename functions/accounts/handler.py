@@ -22,6 +22,7 @@ from functions.accounts.models import (
 )
 from functions.core import bearer, http
 from functions.core.actor import User
+from functions.core.config import SOURCE_NAME
 from functions.core.errors import (
     Forbidden,
     Invalid,
@@ -96,7 +97,9 @@ def register_source(request: Request, body: Annotated[NewSource, Body()]) -> Res
 def list_sources(
     request: Request,
     limit: Limit = 100,
-    cursor: Annotated[str | None, Query(max_length=128, description="`next` of a page")] = None,
+    cursor: Annotated[
+        str | None, Query(pattern=SOURCE_NAME, description="`next` of a page")
+    ] = None,
 ) -> Response[str]:
     """By name."""
     return http.answered(sources.page(_user(request), limit, cursor))

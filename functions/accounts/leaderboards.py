@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from psycopg.rows import TupleRow
+
 from functions.accounts.models_leaderboards import (
     PUBLIC,
     InvitingLeaderboard,
@@ -20,6 +22,7 @@ from functions.accounts.models_leaderboards import (
 )
 from functions.core import db, sql
 from functions.core.actor import User
+from functions.core.db import Connection
 from functions.core.errors import Conflict, Malformed, NotFound
 
 CODE_BYTES = 16  # 128 bits: not to be guessed, and short enough to be passed on
@@ -60,7 +63,13 @@ class Question:
 def visible(user: User) -> Leaderboards:
     """The public leaderboard and those that `user` is a member of."""
     user.require("profile:read")
-    return Leaderboards(items=[PUBLIC_BOARD, *_boards(user, None)])
+    rows = db.service_call(
+        "a member sees the name of a board that is another's",
+        queries.list_leaderboards.sql,
+        {"member_id": user.id, "id": None},
+        db.READING,
+    )
+    return Leaderboards(items=[PUBLIC_BOARD, *map(_from_row, rows)])
 
 
 def create(user: User, name: str) -> InvitingLeaderboard:
@@ -71,9 +80,10 @@ def create(user: User, name: str) -> InvitingLeaderboard:
         board_id = queries.create_leaderboard(
             connection, owner_id=user.id, name=name, code_sha256=_digest(code)
         )
-    if board_id is None:
-        raise TooManyLeaderboards
-    return InvitingLeaderboard(code=code, **_board(user, board_id).model_dump())
+        if board_id is None:
+            raise TooManyLeaderboards
+        board = _board(connection, user, board_id)
+    return InvitingLeaderboard(code=code, **board.model_dump())
 
 
 def replace_code(user: User, board_id: UUID) -> InvitingLeaderboard:
@@ -84,9 +94,10 @@ def replace_code(user: User, board_id: UUID) -> InvitingLeaderboard:
         replaced = queries.replace_leaderboard_code(
             connection, owner_id=user.id, id=board_id, code_sha256=_digest(code)
         )
-    if not replaced:
-        raise NotFound("You own no such leaderboard.")
-    return InvitingLeaderboard(code=code, **_board(user, board_id).model_dump())
+        if not replaced:
+            raise NotFound("You own no such leaderboard.")
+        board = _board(connection, user, board_id)
+    return InvitingLeaderboard(code=code, **board.model_dump())
 
 
 def join(user: User, code: str) -> Leaderboard:
@@ -99,13 +110,13 @@ def join(user: User, code: str) -> Leaderboard:
         outcome, board_id = queries.join_leaderboard(
             connection, owner_id=user.id, code_sha256=_digest(code)
         )
-    if outcome == "unknown":
-        raise NotFound("No leaderboard has this code.")
-    if outcome == "too_many":
-        raise TooManyLeaderboards
-    if outcome == "full":
-        raise LeaderboardFull
-    return _board(user, board_id)
+        if outcome == "unknown":
+            raise NotFound("No leaderboard has this code.")
+        if outcome == "too_many":
+            raise TooManyLeaderboards
+        if outcome == "full":
+            raise LeaderboardFull
+        return _board(connection, user, board_id)
 
 
 def leave(user: User, board_id: UUID) -> None:
@@ -113,9 +124,9 @@ def leave(user: User, board_id: UUID) -> None:
     user.require("profile:write")
     with db.service("only the house writes leaderboards") as connection:
         left = queries.leave_leaderboard(connection, owner_id=user.id, id=board_id)
-    if not left:
-        _board(user, board_id)
-        raise OwnerStays
+        if not left:
+            _board(connection, user, board_id)
+            raise OwnerStays
 
 
 def delete(user: User, board_id: UUID) -> None:
@@ -134,9 +145,11 @@ def ranking(user: User, board_id: UUID | None, asked: Question, now: datetime) -
     """
     user.require("profile:read")
     after_value, after_handle = _parse_cursor(asked.cursor)
-    board = PUBLIC_BOARD if board_id is None else _board(user, board_id)
     starts_at, ends_at = bounds(asked.period, now)
-    with db.service("a ranking sums what others did and shows their handles") as connection:
+    with db.service(
+        "a ranking sums what others did and shows their handles", db.READING
+    ) as connection:
+        board = PUBLIC_BOARD if board_id is None else _board(connection, user, board_id)
         rows = list(
             queries.rank_leaderboard(
                 connection,
@@ -194,17 +207,13 @@ def _digest(code: str) -> bytes:
     return hashlib.sha256(code.encode()).digest()
 
 
-def _board(user: User, board_id: UUID) -> Leaderboard:
-    boards = _boards(user, board_id)
-    if not boards:
+def _board(connection: Connection, user: User, board_id: UUID) -> Leaderboard:
+    rows = list(queries.list_leaderboards(connection, member_id=user.id, id=board_id))
+    if not rows:
         raise NotFound("You are in no such leaderboard.")
-    return boards[0]
+    return _from_row(rows[0])
 
 
-def _boards(user: User, board_id: UUID | None) -> list[Leaderboard]:
-    with db.service("a member sees the name of a board that is another's") as connection:
-        rows = list(queries.list_leaderboards(connection, member_id=user.id, id=board_id))
-    return [
-        Leaderboard(id=found, name=name, is_owner=is_owner, created_at=created_at)
-        for found, name, is_owner, created_at in rows
-    ]
+def _from_row(row: TupleRow) -> Leaderboard:
+    found, name, is_owner, created_at = row
+    return Leaderboard(id=found, name=name, is_owner=is_owner, created_at=created_at)

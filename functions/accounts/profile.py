@@ -55,8 +55,8 @@ class ProfileChanged(ApiError):
 def find(user: User) -> Profile:
     """`user`'s settings."""
     user.require("profile:read")
-    with db.transaction(user) as connection:
-        return _from_row(queries.find_profile(connection, id=user.id))
+    [row] = db.call(user, queries.find_profile.sql, {"id": user.id}, db.READING)
+    return _from_row(row)
 
 
 def change(user: User, changes: ProfileChanges, if_match: str | None) -> Profile:
@@ -94,8 +94,8 @@ def etag(profile: Profile) -> str:
 def purges(user: User, limit: int, after: UUID | None) -> Purges:
     """`limit` of the user's receipts after the one with the id `after`."""
     user.require("profile:read")
-    with db.transaction(user) as connection:
-        rows = list(queries.list_purges(connection, after=after, limit=limit + 1))
+    which = {"after": after, "limit": limit + 1}
+    rows = db.call(user, queries.list_purges.sql, which, db.READING)
     items = [
         Purge.model_validate(dict(zip(_PURGE_FIELDS, row, strict=True))) for row in rows[:limit]
     ]

@@ -4,6 +4,8 @@ import secrets
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from psycopg.rows import TupleRow
+
 from functions.accounts.models import (
     Challenge,
     NewSource,
@@ -108,10 +110,7 @@ def revoke_key(user: User, source_id: UUID, key_id: UUID) -> None:
 def page(user: User, limit: int, after: str | None) -> Sources:
     """`limit` of the user's sources whose names come after `after`."""
     user.require("sources:read")
-    with db.transaction(user) as connection:
-        rows = list(
-            queries.list_sources(connection, after=after, source_id=None, limit=limit + 1, **HEALTH)
-        )
+    rows = _list(user, after=after, source_id=None, limit=limit + 1)
     items = [_from_row(row) for row in rows[:limit]]
     return Sources(items=items, next=items[-1].name if len(rows) > limit else None)
 
@@ -148,13 +147,14 @@ def _add_key(user: User, name: str, proof: Proof, source_id: UUID | None) -> tup
 
 
 def _source(user: User, source_id: UUID) -> Source:
-    with db.transaction(user) as connection:
-        rows = list(
-            queries.list_sources(connection, after=None, source_id=source_id, limit=1, **HEALTH)
-        )
+    rows = _list(user, after=None, source_id=source_id, limit=1)
     if not rows:
         raise NotFound("You have no such source.")
     return _from_row(rows[0])
+
+
+def _list(user: User, **which: object) -> list[TupleRow]:
+    return db.call(user, queries.list_sources.sql, {**which, **HEALTH}, db.READING)
 
 
 def _from_row(row: tuple[object, ...]) -> Source:

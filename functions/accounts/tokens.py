@@ -48,8 +48,8 @@ def issue_owner_token(name: str) -> str:
 def page(user: User, limit: int, after: UUID | None) -> Tokens:
     """`limit` of the user's tokens made after the one with the id `after`."""
     user.require("tokens:read")
-    with db.transaction(user) as connection:
-        rows = list(queries.list_access_tokens(connection, after=after, limit=limit + 1))
+    which = {"after": after, "limit": limit + 1}
+    rows = db.call(user, queries.list_access_tokens.sql, which, db.READING)
     items = [_from_row(row) for row in rows[:limit]]
     return Tokens(items=items, next=str(items[-1].id) if len(rows) > limit else None)
 

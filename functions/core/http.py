@@ -30,12 +30,17 @@ from functions.core import metrics
 from functions.core.config import config
 from functions.core.errors import (
     ApiError,
+    IdleTransactionTimeout,
     InternalError,
     Invalid,
+    LockTimeout,
     Malformed,
     MethodNotAllowed,
     NotFound,
+    StatementTimeout,
+    TransactionTimeout,
     Unauthenticated,
+    Unavailable,
     UnsupportedMediaType,
 )
 from functions.core.observability import logger
@@ -58,6 +63,9 @@ ALLOWED_HEADERS = [
 EXPOSED_HEADERS = [REQUEST_ID_HEADER, "Retry-After", "ETag", "Link", "X-Next-Cursor"]
 PRIVATE = "private, max-age=0, must-revalidate"  # kept by the browser, asked for anew each time
 PREFLIGHT_MAX_AGE = 86_400  # s
+
+
+DATABASE_ERRORS = (LockTimeout, StatementTimeout, TransactionTimeout, IdleTransactionTimeout)
 
 
 class ErrorBody(BaseModel):
@@ -257,7 +265,8 @@ def documented(
 ) -> dict[int, Any]:
     """The `responses` of a route for OpenAPI: what it answers, and each error it may give."""
     by_status: dict[int, list[type[ApiError]]] = {}
-    possible: tuple[type[ApiError], ...] = (*errors, InternalError)
+    of_the_database = DATABASE_ERRORS if Unavailable in errors else ()
+    possible: tuple[type[ApiError], ...] = (*errors, *of_the_database, InternalError)
     for error in possible:
         by_status.setdefault(error.status, []).append(error)
     responses: dict[int, Any] = {

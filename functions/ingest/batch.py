@@ -73,6 +73,18 @@ class TimestampOutOfRange(ApiError):
     error = "timestamp_out_of_range"
 
 
+class UnstorableNumber(Exception):
+    """A number does not fit into Postgres' numeric; never shown to a client."""
+
+
+# What jsonb may refuse of a batch that was valid JSON for us.
+REFUSALS: dict[str, type[Exception]] = {
+    "22003": UnstorableNumber,
+    "22P02": Malformed,  # no JSON
+    "22P05": Malformed,  # a character that cannot be stored
+}
+
+
 @dataclass(frozen=True)
 class ParsedBatch:
     """A batch that passed every check."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from functions.core import db, metrics
 from functions.core.actor import Monitor
-from functions.core.errors import KeyRevoked, Malformed, PayloadTooLarge
+from functions.core.errors import InternalError, KeyRevoked, PayloadTooLarge
 from functions.ingest import batch, signing
 from functions.ingest.models import MAX_SENT, Accepted
 
@@ -26,9 +26,9 @@ def accept(source: str, signature: str, encoding: str, body: bytes, now: datetim
         signing.key_ring.forget(source)
         key, raw_signature = signing.verify(source, signature, body)
         inserted = _store(key, parsed, digest, raw_signature)
-    except Malformed:
+    except batch.UnstorableNumber:
         batch.blame(parsed.text)
-        raise
+        raise InternalError from None  # no number of the batch: it is one of ours
     metrics.count(metrics.BATCHES)
     metrics.count(metrics.EVENTS, inserted)
     metrics.count(metrics.DUPLICATES, parsed.events - inserted)
@@ -47,6 +47,7 @@ def _store(
             "body_sha256": digest,
             "signature": signature,
         },
+        refusals=batch.REFUSALS,
     )
     return int(inserted)
 

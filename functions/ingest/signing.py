@@ -132,6 +132,6 @@ def register_configured_keys() -> None:
                     public_key=key.public_key,
                 )
         except ApiError as error:
-            if error.status == 503:
+            if error.status in (503, 504):
                 raise
             logger.error("configured key refused", source=key.source, cause=error.message)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from functions.core import db, sql
+from functions.core import sql
 from functions.core.actor import User
 from functions.query import paging, period, service
 from functions.query.models import Grain, Grouping, Paged
@@ -31,22 +31,19 @@ def timeline(user: User, asked: TimelineAsked, now: datetime) -> Timeline:
     limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
     start, label = _timeline_position(asked.cursor, by, group)
     narrowed = period.filters(asked, "source", "project", "language", "kind")
-    span = period.find(user, asked, now)
-    period.refuse_long(span, by)
-    totals, *rows = db.call(
-        user,
-        queries.timeline.sql,
-        {
-            "zone": span.zone,
-            "by": by,
-            "grouping": group,
-            "at": start,
-            "label": label,
-            "limit": limit + 1,
+    with period.reading(user, asked, now) as (connection, span):
+        period.refuse_long(span, by)
+        totals, *rows = queries.timeline(
+            connection,
+            zone=span.zone,
+            by=by,
+            grouping=group,
+            at=start,
+            label=label,
+            limit=limit + 1,
             **span.bounds,
             **narrowed,
-        },
-    )
+        )
 
     def shown(moment: datetime, clock: datetime) -> str:
         if by == "hour":
@@ -88,20 +85,17 @@ def _breakdown(
     limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
     events, label = _breakdown_position(asked.cursor, grouping)
     narrowed = period.filters(asked, "source", "project", "language", "kind")
-    span = period.find(user, asked, now)
-    totals, *rows = db.call(
-        user,
-        queries.breakdown.sql,
-        {
-            "zone": span.zone,
-            "grouping": grouping,
-            "events": events,
-            "label": label,
-            "limit": limit + 1,
+    with period.reading(user, asked, now) as (connection, span):
+        totals, *rows = queries.breakdown(
+            connection,
+            zone=span.zone,
+            grouping=grouping,
+            events=events,
+            label=label,
+            limit=limit + 1,
             **span.bounds,
             **narrowed,
-        },
-    )
+        )
     page = rows[:limit]
     return Breakdown(
         period=span.answer(),

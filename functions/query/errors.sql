@@ -121,7 +121,3 @@ select
     g.mean_fix_seconds
 from grouped as g
 order by g.part asc, g.day asc, g.introduced desc, g.runs desc, g.name asc;
-
--- name: pending_days()$
--- How many days have errors that are not computed yet.
-select count(*) from public.dirty_days;

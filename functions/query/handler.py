@@ -26,6 +26,7 @@ from functions.query import (
     service,
 )
 from functions.query.models import QueryAnswer
+from functions.query.period import InvalidFilter
 
 DAYS = {"7": 7, "30": 30}
 
@@ -57,6 +58,7 @@ for topic in (
     responses={
         **http.documented(
             InvalidDays,
+            InvalidFilter,
             Malformed,
             MissingAuth,
             InvalidToken,

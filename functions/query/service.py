@@ -7,7 +7,7 @@ from typing import Any
 from functions.core import db, sql
 from functions.core.actor import User
 from functions.query.models import HourlyAggregate, QueryAnswer, QueryMeta
-from functions.query.period import QUARTER, InvalidFilter
+from functions.query.period import QUARTER, InvalidFilter, text_filter
 
 CLOCKS_AHEAD = timedelta(days=2)  # ingest takes a day, a batch may have waited: none is left out
 
@@ -15,8 +15,12 @@ queries = sql.load(__file__)
 
 
 def hourly_counts(user: User, days: int, source: str | None, now: datetime) -> QueryAnswer:
-    """Events per source and hour in the last `days` × 24 h before `now`, newest first."""
+    """Events per source and hour in the last `days` × 24 h before `now`, newest first.
+
+    Raises `InvalidFilter`.
+    """
     user.require("query:read")
+    source = text_filter("source", source)
     since = now - timedelta(days=days)
     rows = db.call(
         user,
@@ -27,6 +31,7 @@ def hourly_counts(user: User, days: int, source: str | None, now: datetime) -> Q
             "until": now + CLOCKS_AHEAD,
             "source": source,
         },
+        db.READING,
     )
     aggregates = [
         HourlyAggregate.model_construct(source=name, date=day, hour=hour, eventCount=events)

@@ -198,9 +198,3 @@ select
     count(e.fixed_at) as fixed
 from public.error_episodes as e
 where e.opened_at >= :since::timestamptz and e.opened_at < :until::timestamptz;
-
--- name: waiting_days(first, last)$
--- How many days await their daily figures.
-select count(*)
-from public.dirty_days as d
-where d.day between :first::date and :last::date;

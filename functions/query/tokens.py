@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, get_args
 
-from functions.core import db, sql
+from functions.core import sql
 from functions.core.actor import User
 from functions.query import paging, period, service
 from functions.query.models_counts import (
@@ -58,22 +58,21 @@ def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
         name: period.text_filter(name, getattr(asked, name)) for name in ("provider", "model")
     }
     after = _position(asked.cursor, by, group)
-    span = period.find(user, asked, now)
-    rows = db.call(
-        user,
-        queries.tokens.sql,
-        {
-            "zone": span.zone,
-            "by": by,
-            "grouping": group,
-            "today": span.today,
-            "limit": limit + 1,
-            "after": after,
-            "top": MAX_UNPRICED,
-            **span.bounds,
-            **narrowed,
-        },
-    )
+    with period.reading(user, asked, now) as (connection, span):
+        rows = list(
+            queries.tokens(
+                connection,
+                zone=span.zone,
+                by=by,
+                grouping=group,
+                today=span.today,
+                limit=limit + 1,
+                after=after,
+                top=MAX_UNPRICED,
+                **span.bounds,
+                **narrowed,
+            )
+        )
     totals = rows[0]
     items = [row for row in rows if row[0] == 1]
     spent = {row[1]: Spent(row[5], row[10], row[11]) for row in rows if row[0] == 2}

@@ -45,17 +45,26 @@ class Day(NamedTuple):
     timeout: int  # s
 
 
+def pending_days(connection: Connection, owner: UUID, first: date, last: date) -> int:
+    """How many days are to be computed before the figures from `first` to `last` are exact.
+
+    `connection` is a transaction that sees the owner's rows.
+    """
+    first, last = first - ONE_DAY, last + ONE_DAY  # a neighbour that changed reaches in
+    days: int = queries.pending_days(connection, owner=owner, first=first, last=last)
+    return days
+
+
 def refresh_days(owner: UUID, first: date, last: date, stop: float = math.inf) -> None:
     """Brings the daily figures of `owner` from `first` to `last` up to the last committed event.
 
     At most `MAX_DAYS` of them, and none is begun after `stop` (s, of the monotonic clock); what is
     left stays marked.
     """
-    first, last = first - ONE_DAY, last + ONE_DAY  # a neighbour that changed reaches in
-    asked = {"owner": owner, "first": first, "last": last}
-    [(fresh,)] = db.call(User(owner), queries.is_fresh.sql, asked)
-    if fresh:
-        return
+    with db.transaction(User(owner), db.READING) as connection:
+        if pending_days(connection, owner, first, last) == 0:
+            return
+    asked = {"owner": owner, "first": first - ONE_DAY, "last": last + ONE_DAY}
     done = 0
     while done < MAX_DAYS and time.monotonic() < stop:
         marked = db.call(User(owner), queries.dirty_days.sql, {**asked, "most": AT_ONCE})
@@ -88,16 +97,19 @@ def refresh_dirty_days() -> int:
 
 
 def lane_totals(
-    user: User, since: datetime, until: datetime, spans: Sequence[lanes.Interval]
+    connection: Connection,
+    owner: UUID,
+    since: datetime,
+    until: datetime,
+    spans: Sequence[lanes.Interval],
 ) -> list[lanes.Totals]:
-    """What of `user`'s lanes lies in each of `spans` (s) and between the two instants.
+    """What of the owner's lanes lies in each of `spans` (s) and between the two instants.
 
-    Computed from the events as they are at this moment, under the user's row-level security.
+    Computed from the events that `connection`, a transaction, sees.
     """
     start, end = int(since.timestamp()), int(until.timestamp())
-    with db.transaction(user) as connection:
-        timeout: int = queries.timeout(connection, owner=user.id)
-        marks = _marks(connection, user.id, start, end)
+    timeout: int = queries.timeout(connection, owner=owner)
+    marks = _marks(connection, owner, start, end)
     found = lanes.clipped(lanes.segments(marks, timeout), start, end)
     return lanes.daily_totals(found, spans)
 

@@ -1,10 +1,8 @@
--- name: is_fresh(owner, first, last)
--- Whether nothing is to be computed; the answer comes from the primary key.
-select
-    not exists (
-        select from public.dirty_days as d
-        where d.owner_id = :owner::uuid and d.day between :first::date and :last::date
-    ) as fresh;
+-- name: pending_days(owner, first, last)$
+-- How many days await their daily figures; the answer comes from the primary key.
+select count(*)
+from public.dirty_days as d
+where d.owner_id = :owner::uuid and d.day between :first::date and :last::date;
 
 -- name: fold_days(owner)$
 -- Cuts the sums by day anew after the owner's zone has changed.

@@ -84,7 +84,8 @@ def live(owner: UUID, day: date) -> dict[lanes.Key, int]:
     """The day's totals, computed from its events."""
     start, end = at("00:00:00", day), at("00:00:00", day + ONE_DAY)
     span = (int(start.timestamp()), int(end.timestamp()))
-    [found] = lane_totals(User(owner), start, end, [span])
+    with db.transaction(User(owner)) as connection:
+        [found] = lane_totals(connection, owner, start, end, [span])
     return dict(found)
 
 

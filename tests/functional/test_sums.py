@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.sums import assert_exact, delete_events
-from tests.support import Api, Database, Registered, event_id, register_source
+from tests.support import Api, Database, Registered, event_id
+
 
 def some_events(source: Registered, chance: random.Random, count: int) -> list[dict[str, Any]]:
     """Events of several kinds over two months, late ones and token reports among them."""
@@ -43,7 +44,7 @@ def store(connection: Any, monitor: Registered, events: list[dict[str, Any]], na
 
 
 def test_what_is_stored_is_summed(api: Api, laptop: Registered, database: Database) -> None:
-    """Every batch is in the sums when it is answered, and a batch that comes again changes nothing."""
+    """A batch is in the sums when it is answered, and changes nothing when it comes again."""
     chance = random.Random(1)
     for _ in range(5):
         events = some_events(laptop, chance, 20)
@@ -93,9 +94,9 @@ def test_deleted_events_leave_the_sums(api: Api, laptop: Registered, database: D
 def test_exact_under_random_interleavings(
     api: Api, laptop: Registered, database: Database, seed: int, writers: int
 ) -> None:
-    """Writers of new events and of revisions, some of them killed; deletions, new prices, a new zone.
+    """Sums equal a recount, whatever happens at once.
 
-    All of it at once: the sums equal a recount.
+    Writers of new events and of revisions, some of them killed; deletions, new prices, new zones.
     """
 
     def write(number: int) -> None:
@@ -180,7 +181,7 @@ def test_writers_of_the_same_sums_lose_nothing(
 def test_a_reader_never_sees_a_wrong_number(
     api: Api, laptop: Registered, database: Database
 ) -> None:
-    """While batches arrive one after another, every read has all that were answered, and no more."""
+    """While batches arrive one after another, every read has as many as there are events."""
     stop = threading.Event()
     wrong: list[tuple[int, int]] = []
 

@@ -4,6 +4,7 @@ import io
 import json
 from typing import Any
 
+import psycopg
 import pytest
 
 from functions.core import observability
@@ -49,3 +50,20 @@ def test_lines_are_json_and_bounded(lines: io.StringIO) -> None:
     assert len(line) < 4_000
     assert (record["level"], record["message"], record["raw"]) == ("INFO", "x", "[3 bytes]")
     assert CANARY not in line
+
+
+def test_an_error_of_the_database_is_not_quoted(lines: io.StringIO) -> None:
+    """Its text has rows and parameters, also where another error was raised from it."""
+    failure = psycopg.errors.CheckViolation(f"Failing row contains ({CANARY}).")
+    try:
+        try:
+            raise failure
+        except psycopg.Error as error:
+            observability.logger.exception("failed", cause=error)
+            raise KeyError("x") from error
+    except KeyError:
+        observability.logger.exception("failed later")
+    written = lines.getvalue()
+    assert CANARY not in written
+    assert written.count("CheckViolation: SQLSTATE 23514") == 2
+    assert "KeyError: 'x'" in written

@@ -13,8 +13,16 @@ from tests.unit.sam.templates import PSEUDO, STACK, Stack, load
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = load(STACK)
 
-# Settings that mean nothing on Lambda: it runs one request a process, and has no page to scrape.
-NOT_ON_LAMBDA = {"THREADS", "VIBELOOM_METRICS_TOKEN"}
+# Settings that mean nothing on Lambda: it runs one request a process, has no page to scrape, and
+# API Gateway's own limit of 30 s leaves no choice of ours.
+NOT_ON_LAMBDA = {
+    "THREADS",
+    "VIBELOOM_METRICS_TOKEN",
+    "VIBELOOM_STATEMENT_TIMEOUT_SECONDS",
+    "VIBELOOM_TRANSACTION_TIMEOUT_SECONDS",
+    "VIBELOOM_IDLE_TRANSACTION_TIMEOUT_SECONDS",
+    "VIBELOOM_LOCK_TIMEOUT_SECONDS",
+}
 # What is not ours: the extension's own setting, and what nobody reads but makes new processes.
 NOT_SETTINGS = {"PARAMETERS_SECRETS_EXTENSION_LOG_LEVEL", "SECRETS_REVISION"}
 
