@@ -52,6 +52,29 @@ comment on column public.profiles.folded_timezone is
 'The zone that cuts the days of event_days and token_days. After a change of zone it differs from `timezone`
 until `fold_days` has run; questions then read the quarters.';
 
+-- A zone that Postgres does not know must never get in: every day is computed with it. The view of names
+-- is slow; it is read for a new zone only, and never for the default.
+create function public.check_timezone()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if
+        new.timezone <> 'UTC'
+        and (tg_op = 'INSERT' or new.timezone <> old.timezone)
+        and not exists (select from pg_timezone_names as z where z.name = new.timezone)
+    then
+        raise exception 'no such time zone' using errcode = 'invalid_parameter_value';
+    end if;
+    return new;
+end
+$$;
+
+create trigger profiles_timezone_known
+before insert or update of timezone on public.profiles
+for each row execute function public.check_timezone();
+
 -- Called with the subject of a verified sign-in, or without one for the deployment's owner.
 create function public.ensure_profile(p_id uuid, p_email text)
 returns uuid
@@ -89,11 +112,13 @@ begin
 end
 $$;
 
+revoke all on function public.check_timezone() from public, anon, authenticated;
 revoke all on function public.ensure_profile(uuid, text) from public, anon, authenticated;
 revoke all on function public.ensure_deployment_owner(text, uuid) from public, anon, authenticated;
 grant execute on function public.ensure_profile(uuid, text) to service_role;
 grant execute on function public.ensure_deployment_owner(text, uuid) to service_role;
 
+comment on function public.check_timezone() is 'Refuses time zones that Postgres does not know.';
 comment on function public.ensure_profile(uuid, text) is
 'Makes the profile of a signed-in person on first sight and keeps the e-mail address current.';
 comment on function public.ensure_deployment_owner(text, uuid) is

@@ -75,6 +75,8 @@ begin
     update public.source_keys as k
     set revoked_at = now()
     where k.owner_id = p_owner_id and k.source_id = p_source_id and k.revoked_at is null;
+    -- Before the look at the events: a batch that no key vouches for is waited for, too.
+    perform public.lock_sums(p_owner_id);
 
     select array_agg(e.occurred_at), array_agg(e.id) into v_times, v_ids
     from (
@@ -94,7 +96,6 @@ begin
     end if;
 
     -- Sums of events that a purge has taken go with the source.
-    perform public.lock_sums(p_owner_id);
     delete from public.event_sums as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
     delete from public.token_sums as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
     delete from public.activity_sums as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
@@ -118,6 +119,8 @@ begin
     set revoked_at = now()
     where k.owner_id = p_owner_id and k.revoked_at is null;
     delete from public.access_tokens as t where t.owner_id = p_owner_id;
+    -- The profile before the sums, in the order of a purge and of a change of zone.
+    perform from public.profiles as p where p.id = p_owner_id for no key update;
     perform public.lock_sums(p_owner_id);
 
     delete from public.events as e
@@ -157,6 +160,14 @@ begin
     delete from public.activity_sums as s where s.owner_id = p_owner_id;
     delete from public.event_days as s where s.owner_id = p_owner_id;
     delete from public.token_days as s where s.owner_id = p_owner_id;
+    -- In one order, because two people who leave may be members of each other's boards.
+    perform
+    from public.leaderboard_members as m
+    where
+        m.owner_id = p_owner_id
+        or m.leaderboard_id in (select b.id from public.leaderboards as b where b.owner_id = p_owner_id)
+    order by m.leaderboard_id, m.owner_id
+    for update;
     delete from public.profiles as p where p.id = p_owner_id;
     return true;
 end

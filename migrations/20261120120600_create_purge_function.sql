@@ -87,6 +87,7 @@ begin
         where e.owner_id = p_owner_id and e.occurred_at < v_before
         order by e.occurred_at, e.source_id, e.id
         limit p_limit
+        for update of e skip locked -- what somebody holds is left for the next call
     ) as s;
     if v_ids is null then
         return 0;

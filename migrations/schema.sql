@@ -314,6 +314,24 @@ $$;
 
 COMMENT ON FUNCTION public.check_key(p_key_id uuid, OUT owner_id uuid, OUT source_id uuid) IS 'Whose key this is; it stays active until the transaction ends. VL004: it is not active any more.';
 
+CREATE FUNCTION public.check_timezone() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+begin
+    if
+        new.timezone <> 'UTC'
+        and (tg_op = 'INSERT' or new.timezone <> old.timezone)
+        and not exists (select from pg_timezone_names as z where z.name = new.timezone)
+    then
+        raise exception 'no such time zone' using errcode = 'invalid_parameter_value';
+    end if;
+    return new;
+end
+$$;
+
+COMMENT ON FUNCTION public.check_timezone() IS 'Refuses time zones that Postgres does not know.';
+
 CREATE FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -359,6 +377,8 @@ begin
     set revoked_at = now()
     where k.owner_id = p_owner_id and k.revoked_at is null;
     delete from public.access_tokens as t where t.owner_id = p_owner_id;
+    -- The profile before the sums, in the order of a purge and of a change of zone.
+    perform from public.profiles as p where p.id = p_owner_id for no key update;
     perform public.lock_sums(p_owner_id);
 
     delete from public.events as e
@@ -398,6 +418,14 @@ begin
     delete from public.activity_sums as s where s.owner_id = p_owner_id;
     delete from public.event_days as s where s.owner_id = p_owner_id;
     delete from public.token_days as s where s.owner_id = p_owner_id;
+    -- In one order, because two people who leave may be members of each other's boards.
+    perform
+    from public.leaderboard_members as m
+    where
+        m.owner_id = p_owner_id
+        or m.leaderboard_id in (select b.id from public.leaderboards as b where b.owner_id = p_owner_id)
+    order by m.leaderboard_id, m.owner_id
+    for update;
     delete from public.profiles as p where p.id = p_owner_id;
     return true;
 end
@@ -476,6 +504,8 @@ begin
     update public.source_keys as k
     set revoked_at = now()
     where k.owner_id = p_owner_id and k.source_id = p_source_id and k.revoked_at is null;
+    -- Before the look at the events: a batch that no key vouches for is waited for, too.
+    perform public.lock_sums(p_owner_id);
 
     select array_agg(e.occurred_at), array_agg(e.id) into v_times, v_ids
     from (
@@ -495,7 +525,6 @@ begin
     end if;
 
     -- Sums of events that a purge has taken go with the source.
-    perform public.lock_sums(p_owner_id);
     delete from public.event_sums as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
     delete from public.token_sums as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
     delete from public.activity_sums as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
@@ -1224,6 +1253,7 @@ begin
         where e.owner_id = p_owner_id and e.occurred_at < v_before
         order by e.occurred_at, e.source_id, e.id
         limit p_limit
+        for update of e skip locked -- what somebody holds is left for the next call
     ) as s;
     if v_ids is null then
         return 0;
@@ -2936,6 +2966,8 @@ CREATE INDEX source_keys_source ON public.source_keys USING btree (source_id);
 
 CREATE INDEX sources_owner ON public.sources USING btree (owner_id);
 
+CREATE TRIGGER profiles_timezone_known BEFORE INSERT OR UPDATE OF timezone ON public.profiles FOR EACH ROW EXECUTE FUNCTION public.check_timezone();
+
 ALTER TABLE ONLY dashboards.readers
     ADD CONSTRAINT readers_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.profiles(id) ON DELETE CASCADE;
 
@@ -3111,6 +3143,8 @@ REVOKE ALL ON FUNCTION public.bulk_insert_events(p_key_id uuid, p_events jsonb, 
 GRANT ALL ON FUNCTION public.bulk_insert_events(p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea) TO vibeloom_ingest;
 
 REVOKE ALL ON FUNCTION public.check_key(p_key_id uuid, OUT owner_id uuid, OUT source_id uuid) FROM PUBLIC;
+
+REVOKE ALL ON FUNCTION public.check_timezone() FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) TO service_role;

@@ -62,6 +62,6 @@ def test_a_sum_that_overflows_is_our_error(
     events = [laptop.event(payload={"tool": "Read", "project": name}) for name in ("a", "b")]
     assert laptop.send(api, events).status == 200
     assert api("GET", "/v1/query/time", token=owner_token).status == 200
-    database.rows("update event_hourly set events = 9223372036854775807")
-    answer = api("GET", "/v1/query", token=owner_token)
+    database.rows("update event_days set events = 9223372036854775807")
+    answer = api("GET", "/v1/query/timeline", token=owner_token)
     assert (answer.status, answer.error) == (500, "internal_error")
