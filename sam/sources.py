@@ -9,12 +9,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "functions"
-DOOR = "handler"  # a room is a folder that has one
 
-# Every room has the schedule and the map of paths. What the jobs of other rooms import inside
-# their functions is not followed: a room runs its own jobs only.
+# Every room has the schedule. What the jobs of other rooms import inside their functions is not
+# followed: a room runs its own jobs only.
 SCHEDULE = f"{PACKAGE}.jobs"
-ALWAYS = (SCHEDULE, f"{PACKAGE}.rooms", f"{PACKAGE}.core")
+ALWAYS = (SCHEDULE, f"{PACKAGE}.core")
+DATA = "*/room.py"  # and what each room is: core merges their scopes
 
 # It merges the rooms' documents, and finds them by name, which no import shows.
 WITH_ALL_ROOMS = frozenset({"front"})
@@ -22,7 +22,12 @@ WITH_ALL_ROOMS = frozenset({"front"})
 
 def rooms(root: Path = ROOT) -> list[str]:
     """The rooms there are."""
-    return sorted(door.parent.name for door in (root / PACKAGE).glob(f"*/{DOOR}.py"))
+    return sorted(file.parent.name for file in _descriptions(root))
+
+
+def _descriptions(root: Path) -> list[Path]:
+    """The `room.py` of each room; core's is the class."""
+    return [file for file in (root / PACKAGE).glob(DATA) if file.parent.name != "core"]
 
 
 def needed(room: str, root: Path = ROOT) -> list[Path]:
@@ -41,7 +46,7 @@ def needed(room: str, root: Path = ROOT) -> list[Path]:
         waiting += _imported(root / file, follow_inner=module != SCHEDULE)
     for folder in {file.parent for file in found}:
         found |= {file.relative_to(root) for file in (root / folder).glob("*.sql")}
-    return sorted(found)
+    return sorted(found | {file.relative_to(root) for file in _descriptions(root)})
 
 
 def copy(files: list[Path], destination: Path, root: Path = ROOT) -> None:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.core.actor import SCOPES
 from functions.core.config import SOURCE_NAME
+from functions.core.room import scopes
 
 SourceName = Annotated[
     str,
@@ -122,7 +122,7 @@ class NewToken(_Body):
 
     name: Label
     scopes: Annotated[
-        list[Annotated[str, Field(json_schema_extra={"enum": sorted(SCOPES)})]],
+        list[Annotated[str, Field(json_schema_extra={"enum": sorted(scopes())})]],
         Field(min_length=1, max_length=16),
     ]
     expires_in_days: Annotated[int, Field(ge=1, le=3_650, strict=True)] | None = None

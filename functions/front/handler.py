@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler.request import Request
 from functions.core import bearer, http, metrics, openapi, readiness
 from functions.core.config import config
 from functions.core.errors import NotFound
+from functions.core.room import rooms
 from functions.front import health
 from functions.jobs import entry, late_after
 
@@ -61,10 +62,7 @@ def figures(request: Request) -> Response[str]:
 
 @functools.cache
 def _contract() -> dict[str, Any]:
-    from functions.rooms import ROUTES
-
-    modules = dict.fromkeys(ROUTES.values())
-    return openapi.merge([importlib.import_module(module).app for module in modules])
+    return openapi.merge([importlib.import_module(room.module).app for room in rooms()])
 
 
 @_page("/openapi.json")

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from functions.jobs import JOBS
-from functions.rooms import ROUTES
+from functions.rooms import routes
 from infra.local import postgres
 from sam import sources
 from tests.e2e.lambda_fixture import Lambdas, answered, running_lambdas
@@ -241,6 +241,6 @@ def test_every_job_runs_by_the_schedule_in_its_room(lambdas: Lambdas, laptop: Re
 def test_the_front_knows_every_room(lambdas: Lambdas) -> None:
     """It is the one artefact with all doors in it: their documents are merged there."""
     document = lambdas("GET", "/openapi.json").json
-    for prefix in ROUTES:
+    for prefix in routes():
         if prefix.startswith("/v1/"):
             assert any(path.startswith(prefix) for path in document["paths"]), prefix

@@ -228,7 +228,8 @@ def test_a_room_has_its_own_folder_core_and_the_schedule(room: str) -> None:
             there = {f.relative_to(sources.ROOT) for f in (sources.ROOT / folder).glob(pattern)}
             assert there <= files
     assert {Path("functions/__init__.py"), Path("functions/jobs.py")} <= files
-    assert Path("functions/rooms.py") in files
+    assert {Path(f"functions/{each}/room.py") for each in sources.rooms()} <= files
+    assert Path("functions/rooms.py") not in files
     assert Path("functions/gateway.py") not in files
     assert not any(file.suffix == ".md" for file in files)
 
@@ -251,7 +252,11 @@ def test_imports_are_followed_also_inside_functions_but_not_the_schedules(tmp_pa
         "gateway.py": "",
         "core/__init__.py": "",
         "core/log.py": "",
+        "core/room.py": "",
         "ants/__init__.py": "",
+        "ants/room.py": "",
+        "bees/room.py": "",
+        "cows/room.py": "",
         "ants/handler.py": "import json\ndef f():\n    from functions.cows import milk\n",
         "bees/__init__.py": "",
         "bees/handler.py": "",
@@ -265,7 +270,7 @@ def test_imports_are_followed_also_inside_functions_but_not_the_schedules(tmp_pa
         (tmp_path / "functions" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "functions" / path).write_text(text)
     found = {str(file.relative_to("functions")) for file in sources.needed("ants", tmp_path)}
-    left_out = {"gateway.py", "bees/__init__.py", "bees/handler.py", "bees/hive.py"}
+    left_out = {"gateway.py", "rooms.py", "bees/__init__.py", "bees/handler.py", "bees/hive.py"}
     assert found == set(tree) - left_out - {"cows/handler.py"}
 
 
