@@ -16,9 +16,6 @@ SCHEDULE = f"{PACKAGE}.jobs"
 ALWAYS = (SCHEDULE, f"{PACKAGE}.core")
 DATA = "*/room.py"  # and what each room is: core merges their scopes
 
-# It merges the rooms' documents, and finds them by name, which no import shows.
-WITH_ALL_ROOMS = frozenset({"front"})
-
 
 def rooms(root: Path = ROOT) -> list[str]:
     """The rooms there are."""
@@ -31,10 +28,9 @@ def _descriptions(root: Path) -> list[Path]:
 
 
 def needed(room: str, root: Path = ROOT) -> list[Path]:
-    """The files of `room`, relative to `root`, in order: modules, and SQL beside them."""
-    everything = rooms(root) if room in WITH_ALL_ROOMS else [room]
-    packages = [f"{PACKAGE}.{each}" for each in everything]
-    waiting = [module for name in (*ALWAYS, *packages) for module in _modules(name, root)]
+    """The files of `room`, relative to `root`, in order: modules, SQL and JSON beside them."""
+    own = (*ALWAYS, f"{PACKAGE}.{room}")
+    waiting = [module for name in own for module in _modules(name, root)]
     found: set[Path] = set()
     while waiting:
         module = waiting.pop()
@@ -45,7 +41,8 @@ def needed(room: str, root: Path = ROOT) -> list[Path]:
         waiting += _parents(module)
         waiting += _imported(root / file, follow_inner=module != SCHEDULE)
     for folder in {file.parent for file in found}:
-        found |= {file.relative_to(root) for file in (root / folder).glob("*.sql")}
+        for pattern in ("*.sql", "*.json"):
+            found |= {file.relative_to(root) for file in (root / folder).glob(pattern)}
     return sorted(found | {file.relative_to(root) for file in _descriptions(root)})
 
 

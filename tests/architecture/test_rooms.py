@@ -1,6 +1,7 @@
 """What the rooms say of themselves, held against their code."""
 
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import pytest
 
 import functions
 from functions.core import errors
-from functions.core.room import Room, RoomConflict, rooms
+from functions.core.room import OWNER, SIGN_IN, Room, RoomConflict, rooms
 from functions.rooms import room_of
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,27 @@ def test_a_room_declares_its_error_codes(name: str) -> None:
     importlib.import_module(ALL[name].module)
     own = codes(errors.ApiError, f"functions.{name}")
     assert ALL[name].errors == own - codes(errors.ApiError, "functions.core")
+
+
+# Which variables a field of `Config` comes from, of those that not every room is told.
+READ = {
+    "configured_keys": {"VIBETEA_PUBLIC_KEYS"},
+    "retention_months": {"VIBELOOM_RETENTION_MONTHS"},
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_room_is_told_what_its_code_reads(name: str) -> None:
+    """The fields of `config()` that it names, and what finding out who asks takes."""
+    code = "".join(file.read_text() for file in (ROOT / "functions" / name).rglob("*.py"))
+    read = set().union(
+        *(READ.get(field, set()) for field in re.findall(r"config\(\)\.(\w+)", code))
+    )
+    if "bearer.authenticate" in code or "may(" in code:
+        read |= SIGN_IN
+    if "deployment_owner" in code:
+        read |= OWNER
+    assert ALL[name].settings == read
 
 
 def test_who_asks_for_the_rooms_imports_none_of_them() -> None:

@@ -239,7 +239,7 @@ def test_every_job_runs_by_the_schedule_in_its_room(lambdas: Lambdas, laptop: Re
 
 
 def test_the_front_knows_every_room(lambdas: Lambdas) -> None:
-    """It is the one artefact with all doors in it: their documents are merged there."""
+    """It has their OpenAPI documents as one file."""
     document = lambdas("GET", "/openapi.json").json
     for prefix in routes():
         if prefix.startswith("/v1/"):

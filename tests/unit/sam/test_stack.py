@@ -10,12 +10,14 @@ import pytest
 from cronsim import CronSim
 
 from functions.core import metrics
+from functions.core.room import rooms
 from functions.jobs import JOBS
+from sam.rooms import camel
 from tests.unit.sam.templates import ALARMS, STACK, Stack, load, references
 
 TEMPLATE = load(STACK)
 STACK_AS_IS = Stack(TEMPLATE)
-ROOMS = ("Ingest", "Query", "Accounts", "Rollup", "Front")
+ROOMS = [camel(room.name) for room in rooms()]
 CONFIG = tomllib.loads((STACK.parent / "samconfig.toml").read_text())
 README = (STACK.parent / "README.md").read_text()
 POOLER_CLIENTS = 200  # of Supabase's smallest compute
