@@ -25,7 +25,9 @@ SEQUENCE = 60  # events
 FIRST_REQUESTS = {
     "ingest": ("POST", "/v1/ingest", 401),
     "query": ("GET", "/v1/query", 401),
-    "accounts": ("GET", "/v1/sources", 401),
+    "accounts": ("GET", "/v1/me", 401),
+    "leaderboards": ("GET", "/v1/leaderboards", 401),
+    "sources": ("GET", "/v1/sources", 401),
     "rollup": ("GET", "/v1/anything", 404),
     "front": ("GET", "/readyz", 200),
 }
@@ -40,7 +42,7 @@ def lambdas() -> Iterator[Lambdas]:
 
 @pytest.fixture(scope="module")
 def laptop(lambdas: Lambdas) -> Registered:
-    """A monitor, registered through the artefact of `accounts`."""
+    """A monitor, registered through the artefact of `sources`."""
     return register_source(lambdas, lambdas.token, "laptop")
 
 

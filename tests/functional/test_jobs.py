@@ -90,7 +90,7 @@ def test_unknown_jobs(with_token: None, api: Api, database: Database) -> None:
     assert api("GET", "/v1/jobs/count_batches", headers=BEARER).status == 405
     for name in ("nothing", "count_batches"):
         with pytest.raises(ValueError, match=name):
-            room_handler("functions.accounts.handler")({"job": name}, Context())
+            room_handler("functions.sources.handler")({"job": name}, Context())
 
 
 def test_a_failed_job_is_noted_and_fails(
