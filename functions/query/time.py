@@ -26,7 +26,6 @@ def time_by_lane(user: User, asked: TimeAsked, now: datetime) -> TimeAnswer:
 
     Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
     """
-    user.require("query:read")
     by: By = service.one_of("by", asked.by, get_args(By))
     narrowed = period.filters(asked, "project", "language")
     span = period.find(user, asked, now)

@@ -11,7 +11,9 @@ import pytest
 
 import functions
 from functions.core import errors
-from functions.core.room import OWNER, SIGN_IN, Room, RoomConflict, rooms
+from functions.core.door import scopes_of
+from functions.core.room import OWNER, SIGN_IN, Room, RoomConflict, rooms, scopes
+from functions.jobs import JOBS
 from functions.rooms import room_of
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,30 @@ def test_a_room_is_told_what_its_code_reads(name: str) -> None:
     if "deployment_owner" in code:
         read |= OWNER
     assert ALL[name].settings == read
+
+
+# Routes that are not for people with a token, and who asks there.
+WITHOUT_A_DOOR = {
+    ("POST", "/v1/ingest"): "monitors, by their signature",
+    **{("POST", f"/v1/jobs/{name}"): "schedulers, by the job token" for name in JOBS},
+    ("GET", "/healthz"): "anybody",
+    ("GET", "/readyz"): "anybody",
+    ("GET", "/metrics"): "Prometheus, by the metrics token",
+    ("GET", "/openapi.json"): "anybody",
+    ("GET", "/docs"): "anybody",
+}
+
+
+def test_every_route_has_a_door_or_is_listed() -> None:
+    """A route that forgot to ask who is there is a decision, not an accident."""
+    found = set()
+    for room in ALL.values():
+        for route in importlib.import_module(room.module).app.routes:
+            wanted = scopes_of(route.func)
+            assert set(wanted) <= set(scopes()), f"{route.openapi_path}: no room has {wanted}"
+            if not wanted and route.method != "HEAD":
+                found.add((route.method, route.openapi_path))
+    assert found == set(WITHOUT_A_DOOR)
 
 
 def test_who_asks_for_the_rooms_imports_none_of_them() -> None:
