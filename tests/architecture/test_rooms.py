@@ -44,7 +44,8 @@ READ = {
 @pytest.mark.parametrize("name", ALL)
 def test_a_room_is_told_what_its_code_reads(name: str) -> None:
     """The fields of `config()` that it names, and what finding out who asks takes."""
-    code = "".join(file.read_text() for file in (ROOT / "functions" / name).rglob("*.py"))
+    [folder] = importlib.import_module(f"functions.{name}").__path__
+    code = "".join(file.read_text() for file in Path(folder).rglob("*.py"))
     read = set().union(
         *(READ.get(field, set()) for field in re.findall(r"config\(\)\.(\w+)", code))
     )
