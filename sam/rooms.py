@@ -12,11 +12,8 @@ SECRETS = ("VIBETEA_SUBSCRIBER_TOKEN", "VIBELOOM_JWT_SECRET", "VIBELOOM_JOB_TOKE
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")  # cron's 0 to 7
 
 PARAMETER = """\
-  @Room@Concurrency:
-    Type: Number
-    Default: 0
-    MinValue: 0
-    Description: Most environments of this room at once; 0 reserves and limits nothing
+  @Room@Concurrency: {Type: Number, Default: 0, MinValue: 0, \
+Description: "Most environments of this room at once; 0 reserves and limits nothing"}
 """
 
 FUNCTION = """\
@@ -43,17 +40,14 @@ LOG_AND_ROLE = """\
 
   @Room@Log:
     Type: AWS::Logs::LogGroup
-    Properties:
-      LogGroupName: !Sub /aws/lambda/${AWS::StackName}-@room@
-      RetentionInDays: !Ref LogRetentionDays
+    Properties: {LogGroupName: !Sub "/aws/lambda/${AWS::StackName}-@room@", \
+RetentionInDays: !Ref LogRetentionDays}
 
   @Room@Role:
     Type: AWS::IAM::Role
     Properties:
-      AssumeRolePolicyDocument:
-        Version: "2012-10-17"
-        Statement:
-          - {Effect: Allow, Action: sts:AssumeRole, Principal: {Service: lambda.amazonaws.com}}
+      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [\
+{Effect: Allow, Action: sts:AssumeRole, Principal: {Service: lambda.amazonaws.com}}]}
       ManagedPolicyArns:
         - !Ref BeTraced
         - !Ref ReadDatabaseUrl
@@ -102,7 +96,7 @@ def blocks(rooms: Sequence[Room], jobs: Sequence[Job]) -> dict[str, str]:
         "functions": "\n".join(_function(room, _jobs_of(room, jobs)) for room in rooms),
         "rooms with jobs": f"                Resource: [{arns}]\n",
         "schedules": "\n".join(map(_schedule, jobs)),
-        "outputs": "".join(f"  {name}Function:\n    Value: !Ref {name}\n" for name in names)
+        "outputs": "".join(f"  {name}Function: {{Value: !Ref {name}}}\n" for name in names)
         + "  LogGroups:\n    Description: One a room, and the API's\n"
         + f'    Value: !Join [",", [{logs}, !Ref ApiLog]]\n',
     }
