@@ -7,9 +7,51 @@ from functions.core.room import Room
 from functions.jobs import Job
 from infra.blocks import fill
 
-# Settings that may be kept in Parameter Store or in Secrets Manager.
-SECRETS = ("VIBETEA_SUBSCRIBER_TOKEN", "VIBELOOM_JWT_SECRET", "VIBELOOM_JOB_TOKEN")
+# Settings that are kept in Parameter Store or in Secrets Manager: what each is, and what there is
+# without it. VIBELOOM_DATABASE_URL is another, which every function needs.
+SECRETS = {
+    "VIBETEA_SUBSCRIBER_TOKEN": ("The token that reads the owner's data", "there is none"),
+    "VIBELOOM_JWT_SECRET": ("What sign-ins are signed with (HS256)", "there is none"),
+    "VIBELOOM_JOB_TOKEN": (
+        "Opens POST /v1/jobs/NAME to other schedulers",
+        "only EventBridge runs the jobs",
+    ),
+}
 DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")  # cron's 0 to 7
+
+PLACE = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}"
+KEPT = """\
+  @Secret@:
+    Type: String
+    Default: ""
+    AllowedPattern: "^(|ssm|arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^:]+(:[^:]+)?\
+|ssm:[a-z0-9-]+:[0-9]{12}:parameter/.+))$"
+    ConstraintDescription: empty, ssm, or the ARN of a secret or a parameter; never the value itself
+    Description: @what@. ssm is /STACK-NAME/@kept@; empty, @without@
+"""
+KEPT_CONDITIONS = """\
+  @Secret@IsInSsm: !Equals [!Ref @Secret@, ssm]
+  Has@Secret@: !Not [!Equals [!Ref @Secret@, ""]]
+"""
+# Of Secrets Manager's arn:…:secret:NAME:json-key, IAM knows what comes before the key; for another
+# ARN, the last entry names nothing.
+MAY_LOOK_UP = """\
+  Read@Secret@:
+    Type: AWS::IAM::ManagedPolicy
+@condition@    Properties:
+      Description: Look up @Secret@
+      PolicyDocument:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Action: [ssm:GetParameter, secretsmanager:GetSecretValue]
+            Resource: !If
+              - @Secret@IsInSsm
+              - !Sub "@place@/@kept@"
+              - - !Ref @Secret@
+                - !Sub ["arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:\
+secret:${Name}", {Name: !Select [6, !Split [":", !Sub "${@Secret@}::::::"]]}]
+"""
 
 PARAMETER = """\
   @Room@Concurrency: {Type: Number, Default: 0, MinValue: 0, \
@@ -89,11 +131,16 @@ def blocks(rooms: Sequence[Room], jobs: Sequence[Job]) -> dict[str, str]:
     logs = ", ".join(f"!Ref {name}Log" for name in names)
     arns = ", ".join(f"!GetAtt {name}.Arn" for name in busy)
     return {
+        "secrets": "".join(_secret(KEPT, name) for name in SECRETS),
         "parameters": "".join(fill(PARAMETER, Room=name) for name in names),
-        "conditions": "".join(
+        "conditions": "".join(_secret(KEPT_CONDITIONS, name) for name in SECRETS)
+        + "".join(
             f"  Reserves{name}: !Not [!Equals [!Ref {name}Concurrency, 0]]\n" for name in names
         ),
         "functions": "\n".join(_function(room, _jobs_of(room, jobs)) for room in rooms),
+        "who may look up secrets": "\n".join(
+            _secret(MAY_LOOK_UP, name) for name in ("VIBELOOM_DATABASE_URL", *SECRETS)
+        ),
         "rooms with jobs": f"                Resource: [{arns}]\n",
         "schedules": "\n".join(map(_schedule, jobs)),
         "outputs": "".join(f"  {name}Function: {{Value: !Ref {name}}}\n" for name in names)
@@ -166,14 +213,26 @@ def _parameter(setting: str) -> str:
     return camel(setting.partition("_")[2])
 
 
+def _secret(text: str, setting: str) -> str:
+    secret = _parameter(setting)
+    what, without = SECRETS.get(setting, ("", ""))
+    return fill(
+        text,
+        Secret=secret,
+        condition=f"    Condition: Has{secret}\n" if setting in SECRETS else "",
+        place=PLACE,
+        kept=setting.partition("_")[2].lower().replace("_", "-"),
+        what=what,
+        without=without,
+    )
+
+
 def _setting(name: str) -> str:
     """The parameter's value; of a secret the address where it is kept."""
     parameter = _parameter(name)
     if name not in SECRETS:
         return f"{name}: !Ref {parameter}"
-    kept = name.partition("_")[2].lower().replace("_", "-")
-    prefix = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
-    address = f'!Sub "{prefix}/${{AWS::StackName}}/{kept}"'
+    address = f'!Sub "{_secret("@place@/@kept@", name)}"'
     return f"{name}: !If [{parameter}IsInSsm, {address}, !Ref {parameter}]"
 
 
