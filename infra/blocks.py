@@ -18,10 +18,11 @@ def fill(text: str, **values: object) -> str:
 def with_blocks(text: str, blocks: Mapping[str, str]) -> str:
     """`text` with what stands between `# made from the rooms: NAME` and `# made: end` replaced.
 
+    In SQL, `--` stands in the place of `#`.
     Raises `NoBlock` unless the file has exactly these blocks.
     """
     pattern = re.compile(
-        r"^( *# made from the rooms: ([a-z ]+)\n)(.*?)^( *# made: end\n)", re.M | re.S
+        r"^( *(?:#|--) made from the rooms: ([a-z ]+)\n)(.*?)^( *(?:#|--) made: end\n)", re.M | re.S
     )
     found = [match[2] for match in pattern.finditer(text)]
     if sorted(found) != sorted(blocks):

@@ -35,12 +35,11 @@ def generated(root: Path = ROOT) -> dict[str, str]:
         "sam/template.yaml": stack.blocks(rooms(), jobs),
         "infra/alarms/cloudwatch.yaml": alarms.blocks(rooms()),
         "requirements/gateway.txt": {"every room": _every_room()},
+        "supabase/schedules.sql": {"jobs": pg_cron.rows(jobs)},
     }
     texts = {name: with_blocks((root / name).read_text(), parts) for name, parts in found.items()}
     pins = _pins((root / "requirements/constraints.txt").read_text())
     texts |= {f"requirements/{room.name}.txt": requirements(room, pins) for room in rooms()}
-    crons = "supabase/schedules.sql"
-    texts[crons] = pg_cron.with_jobs((root / crons).read_text(), jobs)
     texts["infra/container/cloud-scheduler.sh"] = cloud_scheduler.script(jobs)
     texts[OPENAPI] = document()
     return texts
@@ -86,22 +85,22 @@ def _lines(value: Mapping[str, Any], split: Sequence[str]) -> str:
     return "{\n" + ",\n".join(parts) + "\n}"
 
 
-def main() -> int:
-    """0 when everything is as it should be, now or already."""
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """0 when everything below `root` is as it should be, now or already."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing, only compare")
-    check: bool = parser.parse_args().check
+    check: bool = parser.parse_args(arguments).check
     os.environ.setdefault("VIBELOOM_DATABASE_URL", "postgresql://nobody@/nowhere")  # nobody asks it
     stale = {
         name: text
-        for name, text in generated().items()
-        if not (ROOT / name).exists() or (ROOT / name).read_text() != text
+        for name, text in generated(root).items()
+        if not (root / name).exists() or (root / name).read_text() != text
     }
     for name, text in stale.items():
         if check:
             print(f"{name} is not up to date: run python -m infra.generate", file=sys.stderr)
         else:
-            (ROOT / name).write_text(text)
+            (root / name).write_text(text)
             print(f"{name} written")
     return 1 if check and stale else 0
 

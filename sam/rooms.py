@@ -24,8 +24,8 @@ KEPT = """\
   @Secret@:
     Type: String
     Default: ""
-    AllowedPattern: "^(|ssm|arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^:]+(:[^:]+)?\
-|ssm:[a-z0-9-]+:[0-9]{12}:parameter/.+))$"
+    AllowedPattern: "^(|ssm|arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:[0-9]{12}:\
+secret:[^:]+(:[^:]+)?|ssm:[a-z0-9-]+:[0-9]{12}:parameter/.+))$"
     ConstraintDescription: empty, ssm, or the ARN of a secret or a parameter; never the value itself
     Description: @what@. ssm is /STACK-NAME/@kept@; empty, @without@
 """
