@@ -52,9 +52,9 @@ def _make_partitions() -> None:
 
 
 def _delete_expired_challenges() -> None:
-    from functions.accounts import sources
+    from functions.sources import service
 
-    sources.delete_expired_challenges(datetime.now(UTC))
+    service.delete_expired_challenges(datetime.now(UTC))
 
 
 def _refresh_days() -> None:
@@ -84,7 +84,7 @@ JOBS = {
         Job(
             "delete_expired_challenges",
             "43 * * * *",
-            "accounts",
+            "sources",
             _delete_expired_challenges,
             HOURLY,
         ),

@@ -1,5 +1,5 @@
 -- The schedule of a Supabase project: pg_cron posts to /v1/jobs/<name> of the Python functions. The list of
--- jobs below is written by `python -m infra.supabase.schedules` from functions/jobs.py; a test compares them.
+-- jobs below is written by `python -m infra.generate` from functions/jobs.py; a test compares them.
 --
 -- Before the first time, as postgres (VIBELOOM_JOB_TOKEN of the functions is the same token):
 --
@@ -80,14 +80,14 @@ $$;
 
 create temporary table wanted (job_name text primary key, cron text not null) on commit drop;
 
--- jobs of functions/jobs.py: begin
+-- made from the rooms: jobs
 insert into wanted (job_name, cron) values
 ('delete_expired_challenges', '43 * * * *'),
 ('make_partitions', '17 3 * * *'),
 ('purge_expired', '41 * * * *'),
 ('refresh_days', '7 * * * *'),
 ('report_health', '*/5 * * * *');
--- jobs of functions/jobs.py: end
+-- made: end
 
 select cron.unschedule(j.jobid)
 from cron.job as j

@@ -1,4 +1,4 @@
-"""What the accounts room takes and gives."""
+"""What a person is told of their settings and tokens, and may change of them."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,124 +6,83 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.core.actor import SCOPES
-from functions.core.config import SOURCE_NAME
+from functions.core.room import scopes
 
-SourceName = Annotated[
+MAX_SCOPES = 64  # of one token; as access_tokens_scopes_some says
+
+Handle = Annotated[
     str,
     Field(
-        pattern=SOURCE_NAME,
-        description="1–128 printable ASCII characters, no space at the ends; unique here",
+        pattern=r"^[a-z0-9][a-z0-9_-]{1,38}$",
+        description="2–39 of a–z, 0–9, _ and -; unique in the deployment",
     ),
 ]
-PublicKey = Annotated[
-    str, Field(min_length=44, max_length=44, description="Ed25519, 32 bytes in base64")
+Zone = Annotated[
+    str, Field(min_length=1, max_length=64, description="IANA name, such as Asia/Kathmandu")
 ]
-Signature = Annotated[
-    str,
-    Field(min_length=88, max_length=88, description="Ed25519 over the statement, 64 bytes, base64"),
+Minutes = Annotated[
+    int, Field(ge=1, le=120, description="Points closer than this are one stretch of work")
 ]
-Hours = Annotated[int, Field(ge=1, le=8_784, description="Hours; at most a leap year")]
 Label = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]{1,128}$")]
+Months = Annotated[int, Field(ge=1, le=1_200, description="How long raw events are kept")]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Challenge(BaseModel):
-    """A nonce to sign; see the README for the statement."""
-
-    challenge: str
-    expires_at: datetime
-
-
-class Proof(_Body):
-    """A public key, and a signature that shows that its private half is at hand."""
-
-    public_key: PublicKey
-    challenge: Annotated[str, Field(min_length=1, max_length=64)]
-    signature: Signature
-
-
-class NewSource(Proof):
-    """A monitor to be registered."""
-
-    name: SourceName
-
-
-class Key(BaseModel):
-    """A key of a source. `revoked_at` is null while it may sign."""
+class Profile(BaseModel):
+    """A person's settings."""
 
     id: UUID
-    public_key: str
-    configured: bool
+    handle: str | None
+    email: str | None = Field(description="As the sign-in says; not changed here")
+    timezone: str
+    idle_timeout_minutes: int
+    retention_months: int | None = Field(description="Null: as long as the deployment says")
+    effective_retention_months: int | None = Field(
+        description="The shorter of the deployment's and your own; null: for ever"
+    )
+    leaderboard_opt_in: bool
+    purged_before: datetime | None = Field(description="Raw events before this are gone or going")
     created_at: datetime
-    revoked_at: datetime | None
 
 
-class Lag(BaseModel):
-    """How long the newest event of a batch took to arrive, of the newest batches of a day."""
+class ProfileChanges(BaseModel):
+    """Settings to be changed; what is absent stays. Null takes a handle or a limit away."""
 
-    median_seconds: float | None = Field(
-        description="Of those that are not late; below zero: the monitor's clock is ahead"
-    )
-    max_seconds: float | None = Field(description="Of those that are not late")
-    batches: int = Field(description="That were looked at: the newest 50, of 24 hours")
-    late_batches: int = Field(
-        description="More than an hour behind: kept while offline, imported, or the clock is slow"
-    )
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-
-class Gap(BaseModel):
-    """A stretch without a batch, longer than expected."""
-
-    model_config = ConfigDict(serialize_by_alias=True)
-
-    since: datetime = Field(alias="from", description="The last batch before it")
-    until: datetime | None = Field(alias="to", description="The next batch; null: it lasts")
-    first_event_at: datetime | None = Field(
-        description="Of the batch that ended it: near `from`, nothing was lost"
-    )
+    handle: Handle | None = Field(default_factory=lambda: None)
+    timezone: Zone = Field(default_factory=lambda: "UTC")
+    idle_timeout_minutes: Minutes = Field(default_factory=lambda: 15)
+    retention_months: Months | None = Field(default_factory=lambda: None)
+    leaderboard_opt_in: bool = Field(default_factory=lambda: False)
 
 
-class Source(BaseModel):
-    """A monitor, and whether it is heard of."""
+class Purge(BaseModel):
+    """The receipt of one deletion by retention."""
 
     id: UUID
-    name: str
-    created_at: datetime
-    last_seen_at: datetime | None = Field(description="The last batch that was accepted")
-    last_event_at: datetime | None = Field(description="The newest event, by the monitor's clock")
-    expected_every_hours: int | None = Field(description="Null: nothing is expected of it")
-    silent: bool = Field(description="Not heard of for longer than is expected")
-    lag: Lag
-    gaps: list[Gap] = Field(description="Of 14 days, newest first, ten at most")
-    keys: list[Key]
+    first_occurred_at: datetime
+    last_occurred_at: datetime
+    events: int
+    digest: str = Field(description="SHA-256 over the events' identities, hexadecimal")
+    purged_at: datetime
 
 
-class SourceChanges(_Body):
-    """What is to be changed of a source; what is absent stays. Null takes the expectation away."""
+class Purges(BaseModel):
+    """A page of receipts, oldest first."""
 
-    model_config = ConfigDict(strict=True)
-
-    expected_every_hours: Hours | None = Field(default_factory=lambda: None)
-
-
-class Sources(BaseModel):
-    """A page of monitors, by name."""
-
-    items: list[Source]
-    next: str | None
+    items: list[Purge]
+    next: UUID | None
 
 
-class NewToken(_Body):
+class NewToken(BaseModel):
     """An access token to be made."""
+
+    model_config = ConfigDict(extra="forbid")
 
     name: Label
     scopes: Annotated[
-        list[Annotated[str, Field(json_schema_extra={"enum": sorted(SCOPES)})]],
-        Field(min_length=1, max_length=16),
+        list[Annotated[str, Field(json_schema_extra={"enum": sorted(scopes())})]],
+        Field(min_length=1, max_length=MAX_SCOPES),
     ]
     expires_in_days: Annotated[int, Field(ge=1, le=3_650, strict=True)] | None = None
 

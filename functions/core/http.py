@@ -18,7 +18,11 @@ from aws_lambda_powertools.event_handler import (
     Response,
     content_types,
 )
+from aws_lambda_powertools.event_handler.depends import solve_dependencies
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
+    OpenAPIRequestValidationMiddleware,
+)
 from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestUnsupportedContentType,
     RequestValidationError,
@@ -37,6 +41,7 @@ from functions.core.errors import (
     Malformed,
     MethodNotAllowed,
     NotFound,
+    PayloadTooLarge,
     StatementTimeout,
     TransactionTimeout,
     Unauthenticated,
@@ -63,6 +68,7 @@ ALLOWED_HEADERS = [
 EXPOSED_HEADERS = [REQUEST_ID_HEADER, "Retry-After", "ETag", "Link", "X-Next-Cursor"]
 PRIVATE = "private, max-age=0, must-revalidate"  # kept by the browser, asked for anew each time
 PREFLIGHT_MAX_AGE = 86_400  # s
+MAX_BODY = 64 * 1024  # bytes of a JSON body that a route declares; the largest of ours has 4 KB
 
 
 DATABASE_ERRORS = (LockTimeout, StatementTimeout, TransactionTimeout, IdleTransactionTimeout)
@@ -75,21 +81,49 @@ class ErrorBody(BaseModel):
     message: str
 
 
+class _DoorBeforeBody(OpenAPIRequestValidationMiddleware):
+    """Powertools' validation, which nobody reaches who may not come in or sends too much.
+
+    Left to itself, Powertools parses and validates the body first and resolves dependencies later.
+    """
+
+    def handler(self, app: Any, next_middleware: Any) -> Any:
+        """Raises what the door raises, `PayloadTooLarge`, and what validation raises."""
+        dependant = app.context["_route"].dependant
+        solve_dependencies(
+            dependant=dependant,
+            request=app.request,
+            # Powertools' own cache, cleared after each request: the route is given these values.
+            dependency_cache=app.context.setdefault("_dependency_cache", {}),
+        )
+        if dependant.body_params and len(raw_body(app.request)) > MAX_BODY:
+            raise PayloadTooLarge(f"The body is larger than {MAX_BODY // 1024} KB.")
+        return super().handler(app, next_middleware)
+
+
 class App(APIGatewayHttpResolver):
-    """A room's resolver: Powertools' own, which can also tell a wrong method from a wrong path."""
+    """A room's resolver: Powertools' own, which can also tell a wrong method from a wrong path.
+
+    It resolves what a route `Depends` on before it validates the request.
+    """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(enable_validation=True, **options)
+        self._request_validation_middleware = _DoorBeforeBody()  # type: ignore[no-untyped-call]
         self.raw_operations: dict[str, dict[str, Any]] = {}
 
     def document_raw(self, path: str, operation: dict[str, Any]) -> None:
         """OpenAPI for a route that reads the body itself, merged over what is generated."""
         self.raw_operations[path] = operation
 
+    @property
+    def routes(self) -> list[Any]:
+        """Every route, as Powertools keeps it."""
+        return [*self._static_routes, *self._dynamic_routes]
+
     def methods_of(self, path: str) -> list[str]:
         """The methods that some route answers at `path`."""
-        routes = self._static_routes + self._dynamic_routes
-        return sorted({route.method for route in routes if route.rule.match(path)})
+        return sorted({route.method for route in self.routes if route.rule.match(path)})
 
 
 def cors() -> CORSConfig:
@@ -106,7 +140,7 @@ def cors() -> CORSConfig:
 
 def app() -> App:
     """A room's app: validation, the one error shape, CORS on every answer, also on a 500."""
-    resolver = App(enable_validation=True, strip_prefixes=["/functions"], cors=cors())
+    resolver = App(strip_prefixes=["/functions"], cors=cors())
 
     def no_route(error: NotFoundError) -> Response[str]:
         path = resolver.context["_path"]

@@ -45,10 +45,7 @@ LATENCY = Metric(
 REJECTED = Metric(
     "Rejected", "Count", "vibeloom_rejected", "Requests refused, by error", ("room", "reason")
 )
-BATCHES = Metric("Batches", "Count", "vibeloom_batches", "Batches accepted")
-EVENTS = Metric("Events", "Count", "vibeloom_events", "Events stored")
-DUPLICATES = Metric("Duplicates", "Count", "vibeloom_duplicates", "Events that were there already")
-COUNTERS = (REQUESTS, REJECTED, BATCHES, EVENTS, DUPLICATES)
+COUNTERS = (REQUESTS, REJECTED)  # a room counts more of its own: see its room.py
 
 ROLLUP_LAG = Metric(
     "RollupLag",
@@ -191,9 +188,11 @@ class _Collected:
 def _collectors() -> dict[Metric, Any]:
     import prometheus_client as prometheus
 
+    from functions.core.room import counters
+
     collectors: dict[Metric, Any] = {
         metric: prometheus.Counter(metric.prometheus, metric.help, metric.labels)
-        for metric in COUNTERS
+        for metric in (*COUNTERS, *counters())
     }
     collectors[LATENCY] = prometheus.Histogram(
         LATENCY.prometheus, LATENCY.help, LATENCY.labels, buckets=BUCKETS

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from functions.core.door import scopes_of
 from functions.core.http import App
 
 TITLE = "Vibeloom"
@@ -68,6 +69,9 @@ def _document(app: App) -> dict[str, Any]:
         "bearer": HTTPBearer.model_validate(SECURITY_SCHEMES["bearer"]),
         "signature": APIKey.model_validate(SECURITY_SCHEMES["signature"]),
     }
+    for route in app.routes:
+        if scopes := scopes_of(route.func):
+            route.security = [{"bearer": scopes}]
     document: dict[str, Any] = json.loads(
         app.get_openapi_json_schema(title=TITLE, version=VERSION, security_schemes=schemes)
     )

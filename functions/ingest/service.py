@@ -8,6 +8,7 @@ from functions.core.actor import Monitor
 from functions.core.errors import InternalError, KeyRevoked, PayloadTooLarge
 from functions.ingest import batch, signing
 from functions.ingest.models import MAX_SENT, Accepted
+from functions.ingest.room import BATCHES, DUPLICATES, EVENTS
 
 
 def accept(source: str, signature: str, encoding: str, body: bytes, now: datetime) -> Accepted:
@@ -29,9 +30,9 @@ def accept(source: str, signature: str, encoding: str, body: bytes, now: datetim
     except batch.UnstorableNumber:
         batch.blame(parsed.text)
         raise InternalError from None  # no number of the batch: it is one of ours
-    metrics.count(metrics.BATCHES)
-    metrics.count(metrics.EVENTS, inserted)
-    metrics.count(metrics.DUPLICATES, parsed.events - inserted)
+    metrics.count(BATCHES)
+    metrics.count(EVENTS, inserted)
+    metrics.count(DUPLICATES, parsed.events - inserted)
     return Accepted(inserted=inserted, message=_message(parsed.events, inserted))
 
 

@@ -26,7 +26,6 @@ def blocks(user: User, asked: BlocksAsked, now: datetime) -> BlocksAnswer:
 
     Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
     """
-    user.require("query:read")
     period.filters(asked)
     with period.reading(user, asked, now, days=DAYS) as (connection, span):
         if span.days > MAX_DAYS:

@@ -25,7 +25,6 @@ queries = sql.load(__file__, "counts.sql")
 
 def timeline(user: User, asked: TimelineAsked, now: datetime) -> Timeline:
     """Counts by hour, day or week of the zone, and by kind, project, language or source."""
-    user.require("query:read")
     by: Grain = service.one_of("by", asked.by, get_args(Grain))
     group: Grouping = service.one_of("group", asked.group, get_args(Grouping))
     limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
@@ -81,7 +80,6 @@ def by_language(user: User, asked: Paged, now: datetime) -> Breakdown:
 def _breakdown(
     user: User, asked: Paged, grouping: Literal["project", "language"], now: datetime
 ) -> Breakdown:
-    user.require("query:read")
     limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
     events, label = _breakdown_position(asked.cursor, grouping)
     narrowed = period.filters(asked, "source", "project", "language", "kind")

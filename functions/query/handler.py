@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http
+from functions.core import http
 from functions.core.errors import (
     ApiError,
     Forbidden,
@@ -25,6 +25,7 @@ from functions.query import (
     handler_time,
     service,
 )
+from functions.query.handler_counts import Reader
 from functions.query.models import QueryAnswer
 from functions.query.period import InvalidFilter
 
@@ -54,7 +55,6 @@ for topic in (
     "/v1/query",
     summary="Events per hour: the heatmap",
     tags=["query"],
-    security=[{"bearer": []}],
     responses={
         **http.documented(
             InvalidDays,
@@ -71,11 +71,11 @@ for topic in (
 )
 def query(
     request: Request,
+    user: Reader,
     days: Annotated[str, Query(description="7 or 30")] = "7",
     source: Annotated[str | None, Query(description="One monitor's events only")] = None,
 ) -> Response[str]:
     """Counts by source, date and hour in UTC, newest first; never a payload."""
-    user = bearer.authenticate(http.headers(request))
     if days not in DAYS:
         raise InvalidDays
     answer = service.hourly_counts(user, DAYS[days], source, datetime.now(UTC)).model_dump_json()

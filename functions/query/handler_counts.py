@@ -3,13 +3,15 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler import Depends, Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 from pydantic import BaseModel
 
-from functions.core import bearer, http
+from functions.core import http
+from functions.core.actor import User
+from functions.core.door import may
 from functions.core.errors import (
     ApiError,
     Forbidden,
@@ -29,6 +31,8 @@ from functions.query.models_counts import (
 )
 from functions.query.paging import InvalidCursor, InvalidLimit
 from functions.query.period import InvalidFilter, InvalidRange, InvalidTimezone
+
+Reader = Annotated[User, Depends(may("query:read"))]
 
 router = Router()  # type: ignore[no-untyped-call]
 
@@ -56,12 +60,12 @@ def answers(model: type[BaseModel], *errors: type[ApiError]) -> dict[int, Any]:
     "/v1/query/timeline",
     summary="Events over time",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=answers(Timeline, InvalidCursor, InvalidLimit),
 )
-def timeline(request: Request, asked: Annotated[TimelineAsked, Query()]) -> Response[str]:
+def timeline(
+    request: Request, user: Reader, asked: Annotated[TimelineAsked, Query()]
+) -> Response[str]:
     """Counts by hour, day or week of the zone, grouped; rows without events are left out."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, counts.timeline(user, asked, datetime.now(UTC)))
 
 
@@ -69,12 +73,10 @@ def timeline(request: Request, asked: Annotated[TimelineAsked, Query()]) -> Resp
     "/v1/query/projects",
     summary="Projects, most events first",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=answers(Breakdown, InvalidCursor, InvalidLimit),
 )
-def projects(request: Request, asked: Annotated[Paged, Query()]) -> Response[str]:
+def projects(request: Request, user: Reader, asked: Annotated[Paged, Query()]) -> Response[str]:
     """Events, errors, tokens, cost, first and last day of each project."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, counts.by_project(user, asked, datetime.now(UTC)))
 
 
@@ -82,12 +84,10 @@ def projects(request: Request, asked: Annotated[Paged, Query()]) -> Response[str
     "/v1/query/languages",
     summary="Languages, most events first",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=answers(Breakdown, InvalidCursor, InvalidLimit),
 )
-def languages(request: Request, asked: Annotated[Paged, Query()]) -> Response[str]:
+def languages(request: Request, user: Reader, asked: Annotated[Paged, Query()]) -> Response[str]:
     """Events, errors, tokens, cost, first and last day of each language."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, counts.by_language(user, asked, datetime.now(UTC)))
 
 
@@ -98,10 +98,10 @@ def languages(request: Request, asked: Annotated[Paged, Query()]) -> Response[st
     " current month's cost. `by=month&group=model`, for example, has one row for each model and"
     " month. Models without a price are listed by name in `unpriced_models`.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=answers(TokenCosts, InvalidCursor, InvalidLimit, tokens.InvalidBudget),
 )
-def token_costs(request: Request, asked: Annotated[TokensAsked, Query()]) -> Response[str]:
+def token_costs(
+    request: Request, user: Reader, asked: Annotated[TokensAsked, Query()]
+) -> Response[str]:
     """Sums by day, week or month and by model or project; the month's projection and a budget."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, tokens.tokens(user, asked, datetime.now(UTC)))

@@ -9,9 +9,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http
+from functions.core import http
 from functions.query import events
-from functions.query.handler_counts import answers
+from functions.query.handler_counts import Reader, answers
 from functions.query.models_events import EventPage, EventsAsked
 from functions.query.paging import InvalidCursor, InvalidLimit
 
@@ -24,12 +24,12 @@ router = Router()  # type: ignore[no-untyped-call]
     "/v1/events",
     summary="Own events",
     tags=["events"],
-    security=[{"bearer": []}],
     responses=answers(EventPage, InvalidCursor, InvalidLimit),
 )
-def own_events(request: Request, asked: Annotated[EventsAsked, Query()]) -> Response[str]:
+def own_events(
+    request: Request, user: Reader, asked: Annotated[EventsAsked, Query()]
+) -> Response[str]:
     """Events with their payloads, newest first or oldest first; pages that inserts do not shift."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, events.page(user, asked, datetime.now(UTC)).page())
 
 
@@ -47,12 +47,10 @@ def exported() -> dict[int, Any]:
     "/v1/events.ndjson",
     summary="Export of own events",
     tags=["events"],
-    security=[{"bearer": []}],
     responses=exported(),
 )
-def export(request: Request, asked: Annotated[EventsAsked, Query()]) -> Response[str]:
+def export(request: Request, user: Reader, asked: Annotated[EventsAsked, Query()]) -> Response[str]:
     """A line for each event; up to 5 MB an answer, the next one under `Link: …; rel="next"`."""
-    user = bearer.authenticate(http.headers(request))
     lines = events.export(user, asked, datetime.now(UTC))
     following = {}
     if lines.next is not None:

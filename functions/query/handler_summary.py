@@ -8,9 +8,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http
+from functions.core import http
 from functions.query import summary
-from functions.query.handler_counts import answers
+from functions.query.handler_counts import Reader, answers
 from functions.query.models import Asked
 from functions.query.models_summary import Summary
 
@@ -21,10 +21,8 @@ router = Router()  # type: ignore[no-untyped-call]
     "/v1/query/summary",
     summary="A dashboard's first paint",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=answers(Summary),
 )
-def first_paint(request: Request, asked: Annotated[Asked, Query()]) -> Response[str]:
+def first_paint(request: Request, user: Reader, asked: Annotated[Asked, Query()]) -> Response[str]:
     """Totals, trend against the previous period, streaks, best hour and productivity score."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, summary.summary(user, asked, datetime.now(UTC)))

@@ -36,7 +36,6 @@ def page(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
 
     Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`, `InvalidLimit`, `InvalidCursor`.
     """
-    user.require("query:read")
     if asked.lane is not None:
         service.one_of("lane", asked.lane, get_args(Lane))
     narrowed = period.filters(asked, "project")

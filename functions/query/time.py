@@ -27,7 +27,6 @@ def time_by_lane(user: User, asked: TimeAsked, now: datetime) -> TimeAnswer:
 
     Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
     """
-    user.require("query:read")
     by: By = service.one_of("by", asked.by, get_args(By))
     narrowed = period.filters(asked, "project", "language")
     with period.reading_computed(user, asked, now, _stored_days) as (connection, span, pending):

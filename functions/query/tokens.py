@@ -48,7 +48,6 @@ class Spent:
 
 def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
     """Tokens and cost by day, week or month, grouped, with the month's projection."""
-    user.require("query:read")
     by: TokenGrain = service.one_of("by", asked.by, get_args(TokenGrain))
     group: TokenGrouping = service.one_of("group", asked.group, get_args(TokenGrouping))
     budget = _budget(asked.budget_usd)

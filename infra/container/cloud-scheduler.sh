@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Made by `python -m infra.container.schedules` from functions/jobs.py; edit that.
+# Made by `python -m infra.generate` from functions/jobs.py; edit that.
 #
 # Gives Cloud Scheduler the jobs of a service on Cloud Run, or corrects those that are there:
 #

@@ -69,7 +69,7 @@ def test_nothing_but_the_image_is_imported(host: Host) -> None:
     script = (
         "import importlib, json, sys\n"
         f"for name in {modules}: importlib.import_module(name)\n"
-        "for name in set(sys.modules['functions.rooms'].ROUTES.values()):\n"
+        "for name in set(sys.modules['functions.rooms'].routes().values()):\n"
         "    importlib.import_module(name)\n"
         "print(json.dumps([getattr(m, '__file__', None) or '' for m in sys.modules.values()]))"
     )

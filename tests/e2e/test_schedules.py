@@ -5,9 +5,6 @@ note what they are asked to do; the test then does it: the file runs unchanged, 
 and what pg_net would post is posted to the gateway.
 """
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +16,6 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from functions.jobs import JOBS
-from infra.supabase import schedules
 from tests.e2e.stack_fixture import ROOT, Gateway, Stack, running_gateway
 from tests.support import Answer, Registered, register_source
 
@@ -134,7 +130,7 @@ def put_secrets(connection: Connection, base_url: str, token: str = TOKEN) -> No
 def run_file(connection: Connection) -> None:
     """As psql or the dashboard's SQL editor runs it."""
     try:
-        connection.execute(schedules.FILE.read_bytes())
+        connection.execute((ROOT / "supabase/schedules.sql").read_bytes())
     finally:
         connection.rollback()
 
@@ -161,50 +157,6 @@ def post(gateway: Gateway, request: dict[str, object]) -> Answer:
     assert isinstance(body, bytes)
     assert request["method"] == "POST"
     return gateway.request("POST", url.removeprefix(base), body, headers)
-
-
-# --- the file ---------------------------------------------------------------------------------
-
-
-def test_the_list_is_that_of_the_jobs() -> None:
-    """The generator would write what stands there."""
-    text = schedules.FILE.read_text()
-    assert schedules.with_jobs(text, JOBS.values()) == text
-
-
-def test_check_tells_a_list_that_is_out_of_date(tmp_path: Path) -> None:
-    """`--check` exits with 1 and the command to run, and changes nothing; without it, it writes."""
-    copy = tmp_path / "supabase/schedules.sql"
-    copy.parent.mkdir()
-    written = f"'{JOBS['refresh_days'].cron}'"
-    stale = schedules.FILE.read_text().replace(written, "'1 1 1 1 1'")
-    copy.write_text(stale)
-    code = "import pathlib, sys; from infra.supabase import schedules as s;"
-    code += f" s.FILE = pathlib.Path({str(copy)!r}); sys.exit(s.main())"
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    checked = run("--check")
-    assert (checked.returncode, copy.read_text()) == (1, stale)
-    assert "python -m infra.supabase.schedules" in checked.stderr
-    assert run().returncode == 0
-    assert copy.read_text() == schedules.FILE.read_text()
-    assert run("--check").returncode == 0
-
-
-def test_a_file_without_its_marks_is_refused() -> None:
-    """The generator never guesses where the list goes."""
-    for mark in (schedules.BEGIN, schedules.END):
-        with pytest.raises(schedules.NoList, match="lacks the line"):
-            schedules.with_jobs(schedules.FILE.read_text().replace(mark, ""), JOBS.values())
 
 
 # --- what it does -----------------------------------------------------------------------------

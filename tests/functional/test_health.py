@@ -60,9 +60,7 @@ def test_figures_are_for_their_reader(
     assert api("GET", "/metrics", headers=headers).status == status
 
 
-def test_the_figures(
-    scraped: None, api: Api, laptop: Registered, database: Database
-) -> None:
+def test_the_figures(scraped: None, api: Api, laptop: Registered, database: Database) -> None:
     """What came in, what was refused, and the state of the house, as Prometheus reads it."""
     from prometheus_client.parser import text_string_to_metric_families
 

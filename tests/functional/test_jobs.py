@@ -10,7 +10,7 @@ from functions import jobs
 from functions.core.config import config
 from functions.gateway import Context, room_handler
 from functions.jobs import JOBS
-from functions.rooms import ROUTES, room_of
+from functions.rooms import room_of, routes
 from tests.support import Api, Database, Registered, fresh_process
 
 TOKEN = "job-token-of-thirty-two-characters-"
@@ -90,7 +90,7 @@ def test_unknown_jobs(with_token: None, api: Api, database: Database) -> None:
     assert api("GET", "/v1/jobs/refresh_days", headers=BEARER).status == 405
     for name in ("nothing", "refresh_days"):
         with pytest.raises(ValueError, match=name):
-            room_handler("functions.accounts.handler")({"job": name}, Context())
+            room_handler("functions.sources.handler")({"job": name}, Context())
 
 
 def test_a_failed_job_is_noted_and_fails(
@@ -125,7 +125,7 @@ def test_every_job_has_a_door_and_a_limit() -> None:
     from cronsim import CronSim
 
     for job in JOBS.values():
-        assert ROUTES[f"/v1/jobs/{job.name}"] == f"functions.{job.room}.handler"
+        assert routes()[f"/v1/jobs/{job.name}"] == f"functions.{job.room}.handler"
         times = CronSim(job.cron, datetime(2026, 11, 20, tzinfo=UTC))
         first, second, third = (next(times) for _ in range(3))
         assert third - first <= job.late_after <= timedelta(days=3), second

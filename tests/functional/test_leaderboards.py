@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from functions.accounts.leaderboards import bounds
-from functions.accounts.models_leaderboards import Period
+from functions.leaderboards.models import Period
+from functions.leaderboards.service import bounds
 from tests.sums import delete_events
 from tests.support import Answer, Api, Database, Registered, register_source, timestamp
 

@@ -390,7 +390,7 @@ def test_the_cost_is_not_that_of_the_batches(
     api: Api, owner_token: str, laptop: Registered, database: Database
 ) -> None:
     """A batch a minute reads hardly more than three an hour, of whoever sends and who does not."""
-    from functions.accounts import sources as domain
+    from functions.sources import service as domain
 
     owner = str(database.value("select id from profiles"))
     parameters = {"after": None, "source_id": None, "limit": 101, **domain.HEALTH}

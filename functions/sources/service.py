@@ -6,7 +6,10 @@ from uuid import UUID
 
 from psycopg.rows import TupleRow
 
-from functions.accounts.models import (
+from functions.core import db, ed25519, sql
+from functions.core.actor import User
+from functions.core.errors import ApiError, Invalid, NotFound
+from functions.sources.models import (
     Challenge,
     NewSource,
     Proof,
@@ -14,9 +17,6 @@ from functions.accounts.models import (
     SourceChanges,
     Sources,
 )
-from functions.core import db, ed25519, sql
-from functions.core.actor import User
-from functions.core.errors import ApiError, Invalid, NotFound
 
 CHALLENGE_LIFETIME = timedelta(minutes=10)  # a person copies a key from one machine to another
 STATEMENT = "vibeloom-source-v1\n{name}\n{public_key}\n{challenge}"  # what a proof signs, UTF-8
@@ -55,7 +55,6 @@ class InvalidProof(ApiError):
 
 def challenge(user: User, now: datetime) -> Challenge:
     """A nonce that one registration of `user`'s may use."""
-    user.require("sources:write")
     nonce = secrets.token_urlsafe(32)
     expires_at = now + CHALLENGE_LIFETIME
     with db.service("challenges are nobody's to read") as connection:
@@ -70,7 +69,6 @@ def register(user: User, new: NewSource) -> tuple[Source, bool]:
 
     Raises `InvalidProof`, `SourceNameTaken`, `SourceExists`, `KeyTaken`.
     """
-    user.require("sources:write")
     source_id, created = _add_key(user, new.name, new, source_id=None)
     return _source(user, source_id), created
 
@@ -80,7 +78,6 @@ def add_key(user: User, source_id: UUID, proof: Proof) -> tuple[Source, bool]:
 
     Raises `NotFound`, `InvalidProof`, `KeyTaken`, `TooManyKeys`.
     """
-    user.require("sources:write")
     source = _source(user, source_id)
     _, created = _add_key(user, source.name, proof, source_id=source_id)
     return _source(user, source_id), created
@@ -88,7 +85,6 @@ def add_key(user: User, source_id: UUID, proof: Proof) -> tuple[Source, bool]:
 
 def change(user: User, source_id: UUID, changes: SourceChanges) -> Source:
     """The source after `changes`. Raises `NotFound`."""
-    user.require("sources:write")
     asked = changes.model_dump(exclude_unset=True)
     if asked:
         with db.service("only the house writes sources") as connection:
@@ -98,7 +94,6 @@ def change(user: User, source_id: UUID, changes: SourceChanges) -> Source:
 
 def revoke_key(user: User, source_id: UUID, key_id: UUID) -> None:
     """Batches that this key signed are refused from now on. Raises `NotFound`."""
-    user.require("sources:write")
     with db.service("only the house writes keys") as connection:
         revoked = queries.revoke_source_key(
             connection, owner_id=user.id, source_id=source_id, key_id=key_id
@@ -109,7 +104,6 @@ def revoke_key(user: User, source_id: UUID, key_id: UUID) -> None:
 
 def page(user: User, limit: int, after: str | None) -> Sources:
     """`limit` of the user's sources whose names come after `after`."""
-    user.require("sources:read")
     rows = _list(user, after=after, source_id=None, limit=limit + 1)
     items = [_from_row(row) for row in rows[:limit]]
     return Sources(items=items, next=items[-1].name if len(rows) > limit else None)

@@ -10,7 +10,11 @@ from uuid import UUID
 
 from psycopg.rows import TupleRow
 
-from functions.accounts.models_leaderboards import (
+from functions.core import db, sql
+from functions.core.actor import User
+from functions.core.db import Connection
+from functions.core.errors import Conflict, Malformed, NotFound
+from functions.leaderboards.models import (
     PUBLIC,
     InvitingLeaderboard,
     Leaderboard,
@@ -20,16 +24,12 @@ from functions.accounts.models_leaderboards import (
     Ranking,
     Standing,
 )
-from functions.core import db, sql
-from functions.core.actor import User
-from functions.core.db import Connection
-from functions.core.errors import Conflict, Malformed, NotFound
 
 CODE_BYTES = 16  # 128 bits: not to be guessed, and short enough to be passed on
 PUBLIC_BOARD = Leaderboard(id=PUBLIC, name="Everybody", is_owner=False, created_at=None)
 _CURSOR = re.compile(r"([0-9]{1,40})\.([a-z0-9][a-z0-9_-]{1,38})")
 
-queries = sql.load(__file__, "leaderboards.sql")
+queries = sql.load(__file__)
 
 
 class TooManyLeaderboards(Conflict):
@@ -62,7 +62,6 @@ class Question:
 
 def visible(user: User) -> Leaderboards:
     """The public leaderboard and those that `user` is a member of."""
-    user.require("profile:read")
     rows = db.service_call(
         "a member sees the name of a board that is another's",
         queries.list_leaderboards.sql,
@@ -74,7 +73,6 @@ def visible(user: User) -> Leaderboards:
 
 def create(user: User, name: str) -> InvitingLeaderboard:
     """A private leaderboard with `user` in it. Raises `TooManyLeaderboards`."""
-    user.require("profile:write")
     code = _new_code()
     with db.service("only the house writes leaderboards") as connection:
         board_id = queries.create_leaderboard(
@@ -88,7 +86,6 @@ def create(user: User, name: str) -> InvitingLeaderboard:
 
 def replace_code(user: User, board_id: UUID) -> InvitingLeaderboard:
     """A new invitation; the old one opens nothing any more. Raises `NotFound`."""
-    user.require("profile:write")
     code = _new_code()
     with db.service("only the house writes leaderboards") as connection:
         replaced = queries.replace_leaderboard_code(
@@ -105,7 +102,6 @@ def join(user: User, code: str) -> Leaderboard:
 
     Raises `NotFound`, `TooManyLeaderboards`, `LeaderboardFull`.
     """
-    user.require("profile:write")
     with db.service("an invitation opens what is not yet one's own") as connection:
         outcome, board_id = queries.join_leaderboard(
             connection, owner_id=user.id, code_sha256=_digest(code)
@@ -121,7 +117,6 @@ def join(user: User, code: str) -> Leaderboard:
 
 def leave(user: User, board_id: UUID) -> None:
     """`user` is not shown there from now on. Raises `NotFound`, `OwnerStays`."""
-    user.require("profile:write")
     with db.service("only the house writes leaderboards") as connection:
         left = queries.leave_leaderboard(connection, owner_id=user.id, id=board_id)
         if not left:
@@ -131,7 +126,6 @@ def leave(user: User, board_id: UUID) -> None:
 
 def delete(user: User, board_id: UUID) -> None:
     """The board and its memberships are gone. Raises `NotFound`."""
-    user.require("profile:write")
     with db.service("only the house writes leaderboards") as connection:
         deleted = queries.delete_leaderboard(connection, owner_id=user.id, id=board_id)
     if not deleted:
@@ -143,7 +137,6 @@ def ranking(user: User, board_id: UUID | None, asked: Question, now: datetime) -
 
     Raises `NotFound`, also for a board that `user` is not in, and `Malformed`.
     """
-    user.require("profile:read")
     after_value, after_handle = _parse_cursor(asked.cursor)
     starts_at, ends_at = bounds(asked.period, now)
     with db.service(
