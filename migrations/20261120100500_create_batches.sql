@@ -4,7 +4,7 @@
 create table public.batches (
     owner_id uuid not null references public.profiles (id) on delete cascade,
     id bigint generated always as identity,
-    source_id uuid not null references public.sources (id) on delete cascade,
+    source_id uuid not null,
     key_id uuid,
     token_id uuid,
     received_at timestamptz not null default now(),
@@ -15,6 +15,8 @@ create table public.batches (
     first_occurred_at timestamptz not null,
     last_occurred_at timestamptz not null,
     constraint batches_identity primary key (owner_id, id),
+    constraint batches_source foreign key (owner_id, source_id)
+    references public.sources (owner_id, id) on delete cascade,
     constraint batches_source_body_unique unique (owner_id, source_id, body_sha256),
     constraint batches_body_sha256_length check (length(body_sha256) = 32),
     constraint batches_signature_length check (length(signature) = 64),
@@ -35,8 +37,8 @@ for select to authenticated
 using (owner_id = (select auth.uid()));
 
 create index batches_owner on public.batches (owner_id, received_at);
-create index batches_source_received on public.batches (source_id, received_at);
-create index batches_source_occurred on public.batches (source_id, last_occurred_at);
+create index batches_source_received on public.batches (owner_id, source_id, received_at);
+create index batches_source_occurred on public.batches (owner_id, source_id, last_occurred_at);
 
 comment on table public.batches is 'Accepted batches: who vouches for what, and when it came.';
 comment on column public.batches.key_id is 'The key that signed it; null for a sender without a key.';

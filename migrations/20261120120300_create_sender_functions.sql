@@ -1,32 +1,36 @@
 -- What comes before storing: whose a signed batch is, and which of its events are known already.
 
 create function public.find_source_keys(p_source text)
-returns table (key_id uuid, public_key bytea, is_configured boolean)
+returns table (owner_id uuid, key_id uuid, public_key bytea, is_configured boolean)
 language sql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select k.id, k.public_key, k.is_configured
-    from public.sources as s
-    inner join public.source_keys as k on s.id = k.source_id
-    where s.name = p_source and k.revoked_at is null
+    select k.owner_id, k.id, k.public_key, k.is_configured
+    from public.source_names as n
+    inner join public.source_keys as k on n.owner_id = k.owner_id and n.source_id = k.source_id
+    where n.name = p_source and k.revoked_at is null
     order by k.created_at desc;
 $$;
 
 -- The share lock makes a revocation wait for batches under way, and every later batch see it.
-create function public.check_key(p_key_id uuid, out owner_id uuid, out source_id uuid)
+create function public.check_key(p_owner_id uuid, p_key_id uuid)
+returns uuid
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_source_id uuid;
 begin
-    select k.owner_id, k.source_id into owner_id, source_id
+    select k.source_id into v_source_id
     from public.source_keys as k
-    where k.id = p_key_id and k.revoked_at is null
+    where k.owner_id = p_owner_id and k.id = p_key_id and k.revoked_at is null
     for share;
     if not found then
         raise exception 'the key is not active' using errcode = 'VL004';
     end if;
+    return v_source_id;
 end
 $$;
 
@@ -129,14 +133,15 @@ $$;
 
 revoke all on function
 public.find_source_keys(text),
-public.check_key(uuid),
+public.check_key(uuid, uuid),
 public.register_revisions(uuid, uuid, jsonb)
 from public, anon, authenticated;
 grant execute on function public.find_source_keys(text) to vibeloom_ingest;
 
 comment on function public.find_source_keys(text) is 'The active keys of a source, newest first.';
-comment on function public.check_key(uuid) is
-'Whose key this is; it stays active until the transaction ends. VL004: it is not active any more.';
+comment on function public.check_key(uuid, uuid) is
+'The source of an owner''s key, which stays active until the transaction ends. VL004: it is not active any
+more.';
 comment on function public.register_revisions(uuid, uuid, jsonb) is
 'Registers the events of a batch that have a revision, and deletes the stored ones that they replace.
 Returns the ids and times of those that are to be stored, and the events that were replaced.';

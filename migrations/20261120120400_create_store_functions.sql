@@ -251,7 +251,7 @@ end
 $$;
 
 create function public.bulk_insert_events(
-    p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea
+    p_owner_id uuid, p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea
 )
 returns integer
 language sql
@@ -260,19 +260,19 @@ set search_path = pg_catalog, pg_temp
 as $$
     select
         public.store_events(
-            k.owner_id, k.source_id, p_events, p_body_sha256, p_key_id, p_signature, null
-        )
-    from public.check_key(p_key_id) as k;
+            p_owner_id, public.check_key(p_owner_id, p_key_id),
+            p_events, p_body_sha256, p_key_id, p_signature, null
+        );
 $$;
 
 revoke all on function
 public.store_events(uuid, uuid, jsonb, bytea, uuid, bytea, uuid),
-public.bulk_insert_events(uuid, jsonb, bytea, bytea)
+public.bulk_insert_events(uuid, uuid, jsonb, bytea, bytea)
 from public, anon, authenticated;
-grant execute on function public.bulk_insert_events(uuid, jsonb, bytea, bytea) to vibeloom_ingest;
+grant execute on function public.bulk_insert_events(uuid, uuid, jsonb, bytea, bytea) to vibeloom_ingest;
 
 comment on function public.store_events(uuid, uuid, jsonb, bytea, uuid, bytea, uuid) is
 'Stores a batch (an array of events) of a sender that was checked, adds it to the sums, and returns how many
 events were new or replaced an older revision. A key and its signature, or an access token, vouch for it.';
-comment on function public.bulk_insert_events(uuid, jsonb, bytea, bytea) is
+comment on function public.bulk_insert_events(uuid, uuid, jsonb, bytea, bytea) is
 'Stores a batch that this key has signed: check_key and store_events.';

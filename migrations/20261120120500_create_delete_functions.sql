@@ -101,6 +101,14 @@ begin
     delete from public.activity_sums as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
     delete from public.event_days as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
     delete from public.token_days as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
+    delete from public.source_names as n where n.owner_id = p_owner_id and n.source_id = p_source_id;
+    delete from public.public_keys as n
+    using public.source_keys as k
+    where
+        n.owner_id = p_owner_id
+        and k.owner_id = p_owner_id
+        and k.source_id = p_source_id
+        and n.key_id = k.id;
     delete from public.sources as s where s.owner_id = p_owner_id and s.id = p_source_id;
     return true;
 end
@@ -168,6 +176,11 @@ begin
         or m.leaderboard_id in (select b.id from public.leaderboards as b where b.owner_id = p_owner_id)
     order by m.leaderboard_id, m.owner_id
     for update;
+    delete from public.source_names as n where n.owner_id = p_owner_id;
+    delete from public.public_keys as n where n.owner_id = p_owner_id;
+    delete from public.handles as n where n.owner_id = p_owner_id;
+    delete from public.deployment as n where n.owner_id = p_owner_id;
+    delete from public.leaderboards as b where b.owner_id = p_owner_id;
     delete from public.profiles as p where p.id = p_owner_id;
     return true;
 end

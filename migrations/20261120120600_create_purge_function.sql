@@ -2,13 +2,14 @@
 -- daily figures are still to be computed stay.
 
 create table public.purge_receipts (
-    id uuid primary key default gen_random_uuid(),
     owner_id uuid not null references public.profiles (id) on delete cascade,
+    id uuid not null default gen_random_uuid(),
     first_occurred_at timestamptz not null,
     last_occurred_at timestamptz not null,
     events integer not null,
     digest bytea not null,
     purged_at timestamptz not null default now(),
+    constraint purge_receipts_identity primary key (owner_id, id),
     constraint purge_receipts_range check (first_occurred_at <= last_occurred_at),
     constraint purge_receipts_events check (events > 0),
     constraint purge_receipts_digest_length check (length(digest) = 32)

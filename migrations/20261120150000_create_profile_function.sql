@@ -16,24 +16,17 @@ as $$
 declare
     v_zone text;
     v_timeout integer;
+    v_handle text;
     v_constraint text;
 begin
     -- Held before the sums, in the order of a purge: whoever computes days holds the profile for long, and
     -- the sums must stay free for events meanwhile.
-    select p.timezone, p.idle_timeout_minutes into v_zone, v_timeout
+    select p.timezone, p.idle_timeout_minutes, p.handle into v_zone, v_timeout, v_handle
     from public.profiles as p
     where p.id = p_id
     for no key update;
 
     if v_zone <> p_timezone or v_timeout <> p_idle_timeout_minutes then
-        -- Python's list of zones may be newer than this server's. The view is slow: it is read for a new
-        -- zone only.
-        if
-            p_timezone not in (v_zone, 'UTC')
-            and not exists (select from pg_timezone_names as z where z.name = p_timezone)
-        then
-            return 'timezone_unknown';
-        end if;
         perform public.lock_sums(p_id);
         update public.profiles as p
         set timezone = p_timezone, idle_timeout_minutes = p_idle_timeout_minutes
@@ -52,24 +45,30 @@ begin
         );
     end if;
 
-    update public.profiles as p
-    set retention_months = p_retention_months
-    where p.id = p_id;
-    -- A new handle takes a lock that blocks the foreign-key checks of a refresh; so it comes last.
+    if p_handle is distinct from v_handle then
+        delete from public.handles as h where h.handle = v_handle and h.owner_id = p_id;
+        if p_handle is not null then
+            insert into public.handles (handle, owner_id) values (p_handle, p_id)
+            on conflict (handle) do nothing;
+            if not found then
+                raise unique_violation using constraint = 'handles_identity';
+            end if;
+        end if;
+    end if;
     update public.profiles as p
     set
         handle = p_handle,
+        retention_months = p_retention_months,
         leaderboard_opt_in = p_leaderboard_opt_in
-    where
-        p.id = p_id
-        and (p.handle is distinct from p_handle or p.leaderboard_opt_in <> p_leaderboard_opt_in);
+    where p.id = p_id;
     return 'done';
 exception
     when unique_violation or check_violation then
         get stacked diagnostics v_constraint = constraint_name;
         return case v_constraint
-            when 'profiles_handle_unique' then 'handle_taken'
+            when 'handles_identity' then 'handle_taken'
             when 'profiles_leaderboard_handle' then 'handle_missing'
+            when 'timezone_name_known' then 'timezone_unknown'
             else 'invalid'
         end;
 end

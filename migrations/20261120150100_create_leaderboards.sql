@@ -3,7 +3,7 @@
 
 create table public.leaderboards (
     id uuid primary key default gen_random_uuid(),
-    owner_id uuid not null references public.profiles (id) on delete cascade,
+    owner_id uuid not null,
     name text not null,
     code_sha256 bytea not null,
     created_at timestamptz not null default now(),
@@ -16,7 +16,7 @@ create table public.leaderboard_members (
     owner_id uuid not null references public.profiles (id) on delete cascade,
     leaderboard_id uuid not null references public.leaderboards (id) on delete cascade,
     joined_at timestamptz not null default now(),
-    constraint leaderboard_members_identity primary key (leaderboard_id, owner_id)
+    constraint leaderboard_members_identity primary key (owner_id, leaderboard_id)
 );
 
 revoke all on public.leaderboards, public.leaderboard_members from anon, authenticated;
@@ -35,8 +35,7 @@ for select to authenticated
 using (owner_id = (select auth.uid()));
 
 create index leaderboards_owner on public.leaderboards (owner_id);
-create index leaderboard_members_owner on public.leaderboard_members (owner_id);
-create index profiles_leaderboard_opt_in on public.profiles (id) where leaderboard_opt_in;
+create index leaderboard_members_board on public.leaderboard_members (leaderboard_id);
 
 comment on table public.leaderboards is 'Private rankings; the public one is everybody who opted in.';
 comment on column public.leaderboards.code_sha256 is 'SHA-256 of the invitation code''s text.';

@@ -8,9 +8,10 @@ create view dashboards.owners
 with (security_barrier = true) as
 select
     p.id as owner_id,
-    coalesce(p.handle, case when p.is_deployment_owner then 'owner' end, left(p.id::text, 8)) as name,
+    coalesce(p.handle, case when d.owner_id is not null then 'owner' end, left(p.id::text, 8)) as name,
     p.timezone
 from public.profiles as p
+left join public.deployment as d on p.id = d.owner_id
 where
     exists (
         select

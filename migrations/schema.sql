@@ -30,54 +30,94 @@ CREATE TYPE public.sum_delta AS (
 
 COMMENT ON TYPE public.sum_delta IS 'What is added to the sums of a quarter; negative for what is taken away.';
 
+CREATE FUNCTION public.is_timezone(p_name text) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select p_name = 'UTC' or exists (select from pg_timezone_names as z where z.name = p_name);
+$$;
+
+COMMENT ON FUNCTION public.is_timezone(p_name text) IS 'Whether this server knows the zone; Python''s list of zones may be a newer one.';
+
+CREATE DOMAIN public.timezone_name AS text
+	CONSTRAINT timezone_name_known CHECK (public.is_timezone(VALUE));
+
+COMMENT ON DOMAIN public.timezone_name IS 'An IANA name that this server knows.';
+
 CREATE FUNCTION public.add_source_key(p_owner_id uuid, p_name text, p_public_key bytea, p_configured boolean DEFAULT false, p_source_id uuid DEFAULT NULL::uuid) RETURNS TABLE(source_id uuid, key_id uuid, created boolean)
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
-    v_source public.sources;
+    v_source public.source_names;
+    v_known public.public_keys;
     v_key public.source_keys;
-    v_active integer;
     v_is_new boolean;
 begin
-    insert into public.sources as s (owner_id, name) values (p_owner_id, p_name)
+    insert into public.source_names (name, owner_id, source_id)
+    values (
+        p_name,
+        p_owner_id,
+        coalesce(
+            (select s.id from public.sources as s where s.owner_id = p_owner_id and s.name = p_name),
+            gen_random_uuid()
+        )
+    )
     on conflict (name) do nothing;
-    v_is_new := found;
-    select s.* into strict v_source from public.sources as s where s.name = p_name for update;
+    select n.* into strict v_source from public.source_names as n where n.name = p_name for update;
     if v_source.owner_id <> p_owner_id then
         raise exception 'source name % belongs to somebody else', p_name using errcode = 'VL001';
     end if;
+    insert into public.sources (owner_id, id, name)
+    values (p_owner_id, v_source.source_id, p_name)
+    on conflict do nothing;
+    v_is_new := found;
 
-    select k.* into v_key from public.source_keys as k where k.public_key = p_public_key;
+    select k.* into v_known from public.public_keys as k where k.public_key = p_public_key;
     if found then
-        if v_key.source_id = v_source.id and (v_key.revoked_at is null or p_configured) then
-            return query select v_source.id, v_key.id, false;
+        select k.* into v_key from public.source_keys as k
+        where k.owner_id = p_owner_id and k.id = v_known.key_id;
+        if
+            v_key.source_id = v_source.source_id
+            and (v_key.revoked_at is null or p_configured)
+        then
+            return query select v_key.source_id, v_key.id, false;
             return;
         end if;
         -- The setting gives its key to another name: the key goes there, its batches stay.
-        if p_configured and v_key.is_configured and v_key.owner_id = p_owner_id then
+        if p_configured and v_key.is_configured then
             update public.source_keys as k
-            set source_id = v_source.id, created_at = now()
-            where k.id = v_key.id;
-            return query select v_source.id, v_key.id, true;
+            set source_id = v_source.source_id, created_at = now()
+            where k.owner_id = p_owner_id and k.id = v_key.id;
+            return query select v_source.source_id, v_key.id, true;
             return;
         end if;
         raise exception 'this public key was used before' using errcode = 'VL002';
     end if;
-    if not (v_is_new or p_configured or v_source.id is not distinct from p_source_id) then
+    if not (v_is_new or p_configured or v_source.source_id is not distinct from p_source_id) then
         raise exception 'source % exists', p_name using errcode = 'VL005';
     end if;
 
-    select count(*) into v_active from public.source_keys as k
-    where k.source_id = v_source.id and k.revoked_at is null;
-    if v_active >= 2 then
+    if (
+        select count(*) from public.source_keys as k
+        where
+            k.owner_id = p_owner_id
+            and k.source_id = v_source.source_id
+            and k.revoked_at is null
+    ) >= 2 then
         raise exception 'source % has two active keys', p_name using errcode = 'VL003';
     end if;
 
-    insert into public.source_keys as k (source_id, owner_id, public_key, is_configured)
-    values (v_source.id, p_owner_id, p_public_key, p_configured)
+    insert into public.source_keys as k (owner_id, source_id, public_key, is_configured)
+    values (p_owner_id, v_source.source_id, p_public_key, p_configured)
     returning k.* into v_key;
-    return query select v_source.id, v_key.id, true;
+    insert into public.public_keys (public_key, owner_id, key_id)
+    values (p_public_key, p_owner_id, v_key.id)
+    on conflict (public_key) do nothing;
+    if not found then
+        raise exception 'this public key was used before' using errcode = 'VL002';
+    end if;
+    return query select v_key.source_id, v_key.id, true;
 end
 $$;
 
@@ -284,53 +324,73 @@ $$;
 
 COMMENT ON FUNCTION public.add_to_sums(p_owner_id uuid, p_deltas public.sum_delta[]) IS 'Adds to all sums of an owner, drops those that become empty, and marks the days. Hold the sums first.';
 
-CREATE FUNCTION public.bulk_insert_events(p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea) RETURNS integer
+CREATE FUNCTION public.bulk_insert_events(p_owner_id uuid, p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea) RETURNS integer
     LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
     select
         public.store_events(
-            k.owner_id, k.source_id, p_events, p_body_sha256, p_key_id, p_signature, null
-        )
-    from public.check_key(p_key_id) as k;
+            p_owner_id, public.check_key(p_owner_id, p_key_id),
+            p_events, p_body_sha256, p_key_id, p_signature, null
+        );
 $$;
 
-COMMENT ON FUNCTION public.bulk_insert_events(p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea) IS 'Stores a batch that this key has signed: check_key and store_events.';
+COMMENT ON FUNCTION public.bulk_insert_events(p_owner_id uuid, p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea) IS 'Stores a batch that this key has signed: check_key and store_events.';
 
-CREATE FUNCTION public.check_key(p_key_id uuid, OUT owner_id uuid, OUT source_id uuid) RETURNS record
+CREATE FUNCTION public.check_key(p_owner_id uuid, p_key_id uuid) RETURNS uuid
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    v_source_id uuid;
 begin
-    select k.owner_id, k.source_id into owner_id, source_id
+    select k.source_id into v_source_id
     from public.source_keys as k
-    where k.id = p_key_id and k.revoked_at is null
+    where k.owner_id = p_owner_id and k.id = p_key_id and k.revoked_at is null
     for share;
     if not found then
         raise exception 'the key is not active' using errcode = 'VL004';
     end if;
+    return v_source_id;
 end
 $$;
 
-COMMENT ON FUNCTION public.check_key(p_key_id uuid, OUT owner_id uuid, OUT source_id uuid) IS 'Whose key this is; it stays active until the transaction ends. VL004: it is not active any more.';
+COMMENT ON FUNCTION public.check_key(p_owner_id uuid, p_key_id uuid) IS 'The source of an owner''s key, which stays active until the transaction ends. VL004: it is not active any
+more.';
 
-CREATE FUNCTION public.check_timezone() RETURNS trigger
+CREATE TABLE public.access_tokens (
+    owner_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    name text NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    CONSTRAINT access_tokens_name_length CHECK (((length(name) >= 1) AND (length(name) <= 128))),
+    CONSTRAINT access_tokens_scopes_some CHECK (((cardinality(scopes) >= 1) AND (cardinality(scopes) <= 64)))
+);
+
+COMMENT ON TABLE public.access_tokens IS 'Bearer tokens (vlm_…).';
+
+COMMENT ON COLUMN public.access_tokens.last_used_at IS 'To the minute.';
+
+CREATE FUNCTION public.create_access_token(p_owner_id uuid, p_name text, p_token_sha256 bytea, p_scopes text[], p_expires_at timestamp with time zone) RETURNS public.access_tokens
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    v_token public.access_tokens;
 begin
-    if
-        new.timezone <> 'UTC'
-        and (tg_op = 'INSERT' or new.timezone <> old.timezone)
-        and not exists (select from pg_timezone_names as z where z.name = new.timezone)
-    then
-        raise exception 'no such time zone' using errcode = 'invalid_parameter_value';
-    end if;
-    return new;
+    insert into public.access_tokens as t (owner_id, name, scopes, expires_at)
+    values (p_owner_id, p_name, p_scopes, p_expires_at)
+    returning t.* into v_token;
+    insert into public.token_hashes (token_sha256, owner_id, token_id)
+    values (p_token_sha256, p_owner_id, v_token.id);
+    return v_token;
 end
 $$;
 
-COMMENT ON FUNCTION public.check_timezone() IS 'Refuses time zones that Postgres does not know.';
+COMMENT ON FUNCTION public.create_access_token(p_owner_id uuid, p_name text, p_token_sha256 bytea, p_scopes text[], p_expires_at timestamp with time zone) IS 'A token of the owner''s, of which only the hash is kept.';
 
 CREATE FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) RETURNS uuid
     LANGUAGE plpgsql
@@ -365,6 +425,22 @@ CREATE FUNCTION public.day_start(p_day date, p_zone text) RETURNS timestamp with
 $$;
 
 COMMENT ON FUNCTION public.day_start(p_day date, p_zone text) IS 'The first instant of a day in a time zone; where midnight is skipped, what follows it.';
+
+CREATE FUNCTION public.delete_access_token(p_owner_id uuid, p_id uuid) RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with forgotten as (
+        delete from public.token_hashes as h
+        where h.owner_id = p_owner_id and h.token_id = p_id
+    )
+
+    delete from public.access_tokens as t
+    where t.owner_id = p_owner_id and t.id = p_id
+    returning true;
+$$;
+
+COMMENT ON FUNCTION public.delete_access_token(p_owner_id uuid, p_id uuid) IS 'Revokes a token; no row when the owner has none with this id.';
 
 CREATE FUNCTION public.delete_account(p_owner_id uuid, p_limit integer DEFAULT 10000) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
@@ -426,6 +502,11 @@ begin
         or m.leaderboard_id in (select b.id from public.leaderboards as b where b.owner_id = p_owner_id)
     order by m.leaderboard_id, m.owner_id
     for update;
+    delete from public.source_names as n where n.owner_id = p_owner_id;
+    delete from public.public_keys as n where n.owner_id = p_owner_id;
+    delete from public.handles as n where n.owner_id = p_owner_id;
+    delete from public.deployment as n where n.owner_id = p_owner_id;
+    delete from public.leaderboards as b where b.owner_id = p_owner_id;
     delete from public.profiles as p where p.id = p_owner_id;
     return true;
 end
@@ -530,6 +611,14 @@ begin
     delete from public.activity_sums as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
     delete from public.event_days as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
     delete from public.token_days as s where s.owner_id = p_owner_id and s.source_id = p_source_id;
+    delete from public.source_names as n where n.owner_id = p_owner_id and n.source_id = p_source_id;
+    delete from public.public_keys as n
+    using public.source_keys as k
+    where
+        n.owner_id = p_owner_id
+        and k.owner_id = p_owner_id
+        and k.source_id = p_source_id
+        and n.key_id = k.id;
     delete from public.sources as s where s.owner_id = p_owner_id and s.id = p_source_id;
     return true;
 end
@@ -626,12 +715,11 @@ declare
     v_id uuid;
 begin
     perform pg_advisory_xact_lock(hashtextextended('vibeloom.owner', 0));
-    select p.id into v_id from public.profiles as p where p.is_deployment_owner;
+    select d.owner_id into v_id from public.deployment as d;
     if v_id is null then
-        insert into public.profiles as p (id, email, is_deployment_owner)
-        values (coalesce(p_id, gen_random_uuid()), p_email, true)
-        on conflict (id) do update set is_deployment_owner = true
-        returning p.id into v_id;
+        v_id := coalesce(p_id, gen_random_uuid());
+        insert into public.profiles (id, email) values (v_id, p_email) on conflict (id) do nothing;
+        insert into public.deployment (owner_id) values (v_id);
     elsif p_id is not null and p_id <> v_id then
         raise exception 'the deployment already belongs to %', v_id
             using errcode = 'VL010',
@@ -660,8 +748,7 @@ CREATE TABLE public.profiles (
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     handle text,
     email text,
-    timezone text DEFAULT 'UTC'::text NOT NULL,
-    is_deployment_owner boolean DEFAULT false NOT NULL,
+    timezone public.timezone_name DEFAULT 'UTC'::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     idle_timeout_minutes integer DEFAULT 15 NOT NULL,
     retention_months integer,
@@ -673,14 +760,14 @@ CREATE TABLE public.profiles (
     CONSTRAINT profiles_idle_timeout_minutes_range CHECK (((idle_timeout_minutes >= 1) AND (idle_timeout_minutes <= 120))),
     CONSTRAINT profiles_leaderboard_handle CHECK (((NOT leaderboard_opt_in) OR (handle IS NOT NULL))),
     CONSTRAINT profiles_retention_months_range CHECK (((retention_months >= 1) AND (retention_months <= 1200))),
-    CONSTRAINT profiles_timezone_length CHECK (((length(timezone) >= 1) AND (length(timezone) <= 64)))
+    CONSTRAINT profiles_timezone_length CHECK (((length((timezone)::text) >= 1) AND (length((timezone)::text) <= 64)))
 );
 
 COMMENT ON TABLE public.profiles IS 'People. The id is the subject of their sign-in.';
 
-COMMENT ON COLUMN public.profiles.timezone IS 'IANA name; days in answers are days of this zone.';
+COMMENT ON COLUMN public.profiles.handle IS 'What others see; unique by the directory `handles`.';
 
-COMMENT ON COLUMN public.profiles.is_deployment_owner IS 'The one account that configured keys and the subscriber token of a deployment belong to.';
+COMMENT ON COLUMN public.profiles.timezone IS 'IANA name; days in answers are days of this zone.';
 
 COMMENT ON COLUMN public.profiles.idle_timeout_minutes IS 'Points of one lane closer than this join into one interval.';
 
@@ -876,14 +963,14 @@ $_$;
 COMMENT ON FUNCTION public.find_rows_without_owner() IS 'Tables without a foreign key to profiles that have rows of owners who are gone, and how many owners. No
 row: all is well.';
 
-CREATE FUNCTION public.find_source_keys(p_source text) RETURNS TABLE(key_id uuid, public_key bytea, is_configured boolean)
+CREATE FUNCTION public.find_source_keys(p_source text) RETURNS TABLE(owner_id uuid, key_id uuid, public_key bytea, is_configured boolean)
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-    select k.id, k.public_key, k.is_configured
-    from public.sources as s
-    inner join public.source_keys as k on s.id = k.source_id
-    where s.name = p_source and k.revoked_at is null
+    select k.owner_id, k.id, k.public_key, k.is_configured
+    from public.source_names as n
+    inner join public.source_keys as k on n.owner_id = k.owner_id and n.source_id = k.source_id
+    where n.name = p_source and k.revoked_at is null
     order by k.created_at desc;
 $$;
 
@@ -2060,24 +2147,17 @@ CREATE FUNCTION public.update_profile(p_id uuid, p_handle text, p_timezone text,
 declare
     v_zone text;
     v_timeout integer;
+    v_handle text;
     v_constraint text;
 begin
     -- Held before the sums, in the order of a purge: whoever computes days holds the profile for long, and
     -- the sums must stay free for events meanwhile.
-    select p.timezone, p.idle_timeout_minutes into v_zone, v_timeout
+    select p.timezone, p.idle_timeout_minutes, p.handle into v_zone, v_timeout, v_handle
     from public.profiles as p
     where p.id = p_id
     for no key update;
 
     if v_zone <> p_timezone or v_timeout <> p_idle_timeout_minutes then
-        -- Python's list of zones may be newer than this server's. The view is slow: it is read for a new
-        -- zone only.
-        if
-            p_timezone not in (v_zone, 'UTC')
-            and not exists (select from pg_timezone_names as z where z.name = p_timezone)
-        then
-            return 'timezone_unknown';
-        end if;
         perform public.lock_sums(p_id);
         update public.profiles as p
         set timezone = p_timezone, idle_timeout_minutes = p_idle_timeout_minutes
@@ -2096,24 +2176,30 @@ begin
         );
     end if;
 
-    update public.profiles as p
-    set retention_months = p_retention_months
-    where p.id = p_id;
-    -- A new handle takes a lock that blocks the foreign-key checks of a refresh; so it comes last.
+    if p_handle is distinct from v_handle then
+        delete from public.handles as h where h.handle = v_handle and h.owner_id = p_id;
+        if p_handle is not null then
+            insert into public.handles (handle, owner_id) values (p_handle, p_id)
+            on conflict (handle) do nothing;
+            if not found then
+                raise unique_violation using constraint = 'handles_identity';
+            end if;
+        end if;
+    end if;
     update public.profiles as p
     set
         handle = p_handle,
+        retention_months = p_retention_months,
         leaderboard_opt_in = p_leaderboard_opt_in
-    where
-        p.id = p_id
-        and (p.handle is distinct from p_handle or p.leaderboard_opt_in <> p_leaderboard_opt_in);
+    where p.id = p_id;
     return 'done';
 exception
     when unique_violation or check_violation then
         get stacked diagnostics v_constraint = constraint_name;
         return case v_constraint
-            when 'profiles_handle_unique' then 'handle_taken'
+            when 'handles_identity' then 'handle_taken'
             when 'profiles_leaderboard_handle' then 'handle_missing'
+            when 'timezone_name_known' then 'timezone_unknown'
             else 'invalid'
         end;
 end
@@ -2134,18 +2220,29 @@ CREATE FUNCTION public.use_access_token(p_token_sha256 bytea) RETURNS TABLE(owne
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+declare
+    v_owner_id uuid;
+    v_token_id uuid;
 begin
+    select h.owner_id, h.token_id into v_owner_id, v_token_id
+    from public.token_hashes as h
+    where h.token_sha256 = p_token_sha256;
+    if not found then
+        return;
+    end if;
     update public.access_tokens as t
     set last_used_at = now()
     where
-        t.token_sha256 = p_token_sha256
+        t.owner_id = v_owner_id
+        and t.id = v_token_id
         and (t.expires_at is null or t.expires_at > now())
         and (t.last_used_at is null or t.last_used_at < now() - interval '1 minute');
     return query
     select t.owner_id, t.scopes
     from public.access_tokens as t
     where
-        t.token_sha256 = p_token_sha256
+        t.owner_id = v_owner_id
+        and t.id = v_token_id
         and (t.expires_at is null or t.expires_at > now());
 end
 $$;
@@ -2162,15 +2259,24 @@ COMMENT ON TABLE dashboards.readers IS 'Whose figures a login sees: one owner a 
 
 COMMENT ON COLUMN dashboards.readers.role_name IS 'The login itself (session_user), so that `set role` opens nothing.';
 
+CREATE TABLE public.deployment (
+    is_only boolean DEFAULT true NOT NULL,
+    owner_id uuid NOT NULL,
+    CONSTRAINT deployment_is_only CHECK (is_only)
+);
+
+COMMENT ON TABLE public.deployment IS 'One row: the account that configured keys and the subscriber token of the deployment belong to.';
+
 CREATE VIEW dashboards.owners WITH (security_barrier='true') AS
- SELECT id AS owner_id,
-    COALESCE(handle,
+ SELECT p.id AS owner_id,
+    COALESCE(p.handle,
         CASE
-            WHEN is_deployment_owner THEN 'owner'::text
+            WHEN (d.owner_id IS NOT NULL) THEN 'owner'::text
             ELSE NULL::text
-        END, "left"((id)::text, 8)) AS name,
-    timezone
-   FROM public.profiles p
+        END, "left"((p.id)::text, 8)) AS name,
+    p.timezone
+   FROM (public.profiles p
+     LEFT JOIN public.deployment d ON ((p.id = d.owner_id)))
   WHERE (EXISTS ( SELECT
            FROM dashboards.readers r
           WHERE ((r.role_name = SESSION_USER) AND ((r.owner_id IS NULL) OR (r.owner_id = p.id)))));
@@ -2235,8 +2341,8 @@ COMMENT ON COLUMN public.batches.events IS 'Events in the body.';
 COMMENT ON COLUMN public.batches.inserted IS 'Events of the body that were new.';
 
 CREATE TABLE public.sources (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
     owner_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
     name text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     last_seen_at timestamp with time zone,
@@ -2479,26 +2585,6 @@ CREATE VIEW dashboards.tokens_by_model WITH (security_barrier='true') AS
 
 COMMENT ON VIEW dashboards.tokens_by_model IS 'Calls, tokens and cost by UTC hour, day and model; cost is null where no call has a price.';
 
-CREATE TABLE public.access_tokens (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
-    owner_id uuid NOT NULL,
-    name text NOT NULL,
-    token_sha256 bytea NOT NULL,
-    scopes text[] NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp with time zone,
-    last_used_at timestamp with time zone,
-    CONSTRAINT access_tokens_name_length CHECK (((length(name) >= 1) AND (length(name) <= 128))),
-    CONSTRAINT access_tokens_scopes_some CHECK (((cardinality(scopes) >= 1) AND (cardinality(scopes) <= 64))),
-    CONSTRAINT access_tokens_sha256_length CHECK ((length(token_sha256) = 32))
-);
-
-COMMENT ON TABLE public.access_tokens IS 'Bearer tokens (vlm_…), kept as hashes.';
-
-COMMENT ON COLUMN public.access_tokens.token_sha256 IS 'SHA-256 of the whole token text.';
-
-COMMENT ON COLUMN public.access_tokens.last_used_at IS 'To the minute.';
-
 CREATE TABLE public.agent_runs (
     owner_id uuid NOT NULL,
     quarter timestamp with time zone NOT NULL,
@@ -2602,9 +2688,16 @@ COMMENT ON COLUMN public.event_versions.revision IS 'Of the sender; the highest 
 
 COMMENT ON COLUMN public.event_versions.occurred_at IS 'With owner, source and id the key of the stored event. The event may be purged or deleted.';
 
+CREATE TABLE public.handles (
+    handle text NOT NULL,
+    owner_id uuid NOT NULL
+);
+
+COMMENT ON TABLE public.handles IS 'Directory: whose handle it is.';
+
 CREATE TABLE public.key_challenges (
-    challenge text NOT NULL,
     owner_id uuid NOT NULL,
+    challenge text NOT NULL,
     expires_at timestamp with time zone NOT NULL
 );
 
@@ -2755,9 +2848,17 @@ COMMENT ON TABLE public.project_names IS 'The projects that an owner''s events h
 
 COMMENT ON COLUMN public.project_names.slug IS 'The name as it ends a directory''s name in which every other character than letters and digits is a hyphen.';
 
-CREATE TABLE public.purge_receipts (
-    id uuid DEFAULT gen_random_uuid() NOT NULL,
+CREATE TABLE public.public_keys (
+    public_key bytea NOT NULL,
     owner_id uuid NOT NULL,
+    key_id uuid NOT NULL
+);
+
+COMMENT ON TABLE public.public_keys IS 'Directory: whose key it is. A key is used once.';
+
+CREATE TABLE public.purge_receipts (
+    owner_id uuid NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
     first_occurred_at timestamp with time zone NOT NULL,
     last_occurred_at timestamp with time zone NOT NULL,
     events integer NOT NULL,
@@ -2815,9 +2916,9 @@ COMMENT ON COLUMN public.session_daily.calls IS 'Calls of models.';
 COMMENT ON COLUMN public.session_daily.unpriced IS 'Calls of models that have no price.';
 
 CREATE TABLE public.source_keys (
+    owner_id uuid NOT NULL,
     id uuid DEFAULT gen_random_uuid() NOT NULL,
     source_id uuid NOT NULL,
-    owner_id uuid NOT NULL,
     public_key bytea NOT NULL,
     is_configured boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -2829,14 +2930,30 @@ COMMENT ON TABLE public.source_keys IS 'Ed25519 public keys (32 bytes), at most 
 
 COMMENT ON COLUMN public.source_keys.is_configured IS 'Came from VIBETEA_PUBLIC_KEYS: counts only while it stands there.';
 
+CREATE TABLE public.source_names (
+    name text NOT NULL,
+    owner_id uuid NOT NULL,
+    source_id uuid NOT NULL
+);
+
+COMMENT ON TABLE public.source_names IS 'Directory: whose source signs by this name.';
+
+CREATE TABLE public.token_hashes (
+    token_sha256 bytea NOT NULL,
+    owner_id uuid NOT NULL,
+    token_id uuid NOT NULL,
+    CONSTRAINT token_hashes_sha256_length CHECK ((length(token_sha256) = 32))
+);
+
+COMMENT ON TABLE public.token_hashes IS 'Directory: whose token it is.';
+
+COMMENT ON COLUMN public.token_hashes.token_sha256 IS 'SHA-256 of the whole token text.';
+
 ALTER TABLE ONLY dashboards.readers
     ADD CONSTRAINT readers_identity UNIQUE NULLS NOT DISTINCT (role_name, owner_id);
 
 ALTER TABLE ONLY public.access_tokens
-    ADD CONSTRAINT access_tokens_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY public.access_tokens
-    ADD CONSTRAINT access_tokens_sha256_unique UNIQUE (token_sha256);
+    ADD CONSTRAINT access_tokens_identity PRIMARY KEY (owner_id, id);
 
 ALTER TABLE ONLY public.activity_sums
     ADD CONSTRAINT activity_sums_identity PRIMARY KEY (owner_id, quarter_at, source_id);
@@ -2849,6 +2966,9 @@ ALTER TABLE ONLY public.batches
 
 ALTER TABLE ONLY public.batches
     ADD CONSTRAINT batches_source_body_unique UNIQUE (owner_id, source_id, body_sha256);
+
+ALTER TABLE ONLY public.deployment
+    ADD CONSTRAINT deployment_identity PRIMARY KEY (is_only);
 
 ALTER TABLE ONLY public.dirty_days
     ADD CONSTRAINT dirty_days_identity PRIMARY KEY (owner_id, day);
@@ -2871,14 +2991,17 @@ ALTER TABLE ONLY public.event_versions
 ALTER TABLE ONLY public.events
     ADD CONSTRAINT events_identity PRIMARY KEY (owner_id, occurred_at, source_id, id);
 
+ALTER TABLE ONLY public.handles
+    ADD CONSTRAINT handles_identity PRIMARY KEY (handle);
+
 ALTER TABLE ONLY public.job_runs
     ADD CONSTRAINT job_runs_identity PRIMARY KEY (name);
 
 ALTER TABLE ONLY public.key_challenges
-    ADD CONSTRAINT key_challenges_pkey PRIMARY KEY (challenge);
+    ADD CONSTRAINT key_challenges_identity PRIMARY KEY (owner_id, challenge);
 
 ALTER TABLE ONLY public.leaderboard_members
-    ADD CONSTRAINT leaderboard_members_identity PRIMARY KEY (leaderboard_id, owner_id);
+    ADD CONSTRAINT leaderboard_members_identity PRIMARY KEY (owner_id, leaderboard_id);
 
 ALTER TABLE ONLY public.leaderboards
     ADD CONSTRAINT leaderboards_code_unique UNIQUE (code_sha256);
@@ -2893,31 +3016,31 @@ ALTER TABLE ONLY public.price_lists
     ADD CONSTRAINT price_lists_identity PRIMARY KEY (source, version);
 
 ALTER TABLE ONLY public.profiles
-    ADD CONSTRAINT profiles_handle_unique UNIQUE (handle);
-
-ALTER TABLE ONLY public.profiles
     ADD CONSTRAINT profiles_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.project_names
     ADD CONSTRAINT project_names_identity PRIMARY KEY (owner_id, name);
 
+ALTER TABLE ONLY public.public_keys
+    ADD CONSTRAINT public_keys_identity PRIMARY KEY (public_key);
+
 ALTER TABLE ONLY public.purge_receipts
-    ADD CONSTRAINT purge_receipts_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT purge_receipts_identity PRIMARY KEY (owner_id, id);
 
 ALTER TABLE ONLY public.session_daily
     ADD CONSTRAINT session_daily_identity PRIMARY KEY (owner_id, day, lane, session);
 
 ALTER TABLE ONLY public.source_keys
-    ADD CONSTRAINT source_keys_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT source_keys_identity PRIMARY KEY (owner_id, id);
 
-ALTER TABLE ONLY public.source_keys
-    ADD CONSTRAINT source_keys_public_key_unique UNIQUE (public_key);
-
-ALTER TABLE ONLY public.sources
-    ADD CONSTRAINT sources_name_unique UNIQUE (name);
+ALTER TABLE ONLY public.source_names
+    ADD CONSTRAINT source_names_identity PRIMARY KEY (name);
 
 ALTER TABLE ONLY public.sources
-    ADD CONSTRAINT sources_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT sources_identity PRIMARY KEY (owner_id, id);
+
+ALTER TABLE ONLY public.sources
+    ADD CONSTRAINT sources_name_unique UNIQUE (owner_id, name);
 
 ALTER TABLE ONLY public.time_daily
     ADD CONSTRAINT time_daily_identity PRIMARY KEY (owner_id, day, lane, project, language, category, same_project, same_language, same_category);
@@ -2925,18 +3048,19 @@ ALTER TABLE ONLY public.time_daily
 ALTER TABLE ONLY public.token_days
     ADD CONSTRAINT token_days_identity PRIMARY KEY (owner_id, day, source_id, provider, model, project);
 
+ALTER TABLE ONLY public.token_hashes
+    ADD CONSTRAINT token_hashes_identity PRIMARY KEY (token_sha256);
+
 ALTER TABLE ONLY public.token_sums
     ADD CONSTRAINT token_sums_identity PRIMARY KEY (owner_id, quarter_at, source_id, provider, model, project);
 
 CREATE INDEX readers_owner ON dashboards.readers USING btree (owner_id);
 
-CREATE INDEX access_tokens_owner ON public.access_tokens USING btree (owner_id);
-
 CREATE INDEX batches_owner ON public.batches USING btree (owner_id, received_at);
 
-CREATE INDEX batches_source_occurred ON public.batches USING btree (source_id, last_occurred_at);
+CREATE INDEX batches_source_occurred ON public.batches USING btree (owner_id, source_id, last_occurred_at);
 
-CREATE INDEX batches_source_received ON public.batches USING btree (source_id, received_at);
+CREATE INDEX batches_source_received ON public.batches USING btree (owner_id, source_id, received_at);
 
 CREATE INDEX error_episodes_fixed ON public.error_episodes USING btree (owner_id, fixed_at);
 
@@ -2944,29 +3068,27 @@ CREATE INDEX events_agent_runs ON ONLY public.events USING btree (owner_id, occu
 
 CREATE INDEX events_captured ON ONLY public.events USING btree (owner_id, kind, occurred_at) WHERE (kind = ANY (ARRAY['terminal'::text, 'emotion'::text]));
 
+CREATE INDEX handles_owner ON public.handles USING btree (owner_id);
+
 CREATE INDEX key_challenges_expiry ON public.key_challenges USING btree (expires_at);
 
-CREATE INDEX key_challenges_owner ON public.key_challenges USING btree (owner_id);
-
-CREATE INDEX leaderboard_members_owner ON public.leaderboard_members USING btree (owner_id);
+CREATE INDEX leaderboard_members_board ON public.leaderboard_members USING btree (leaderboard_id);
 
 CREATE INDEX leaderboards_owner ON public.leaderboards USING btree (owner_id);
 
 CREATE INDEX profiles_leaderboard_opt_in ON public.profiles USING btree (id) WHERE leaderboard_opt_in;
 
-CREATE UNIQUE INDEX profiles_one_deployment_owner ON public.profiles USING btree (is_deployment_owner) WHERE is_deployment_owner;
+CREATE INDEX public_keys_owner ON public.public_keys USING btree (owner_id);
 
 CREATE INDEX purge_receipts_owner ON public.purge_receipts USING btree (owner_id, purged_at, id);
 
 CREATE INDEX session_daily_session ON public.session_daily USING btree (owner_id, lane, session, day);
 
-CREATE INDEX source_keys_owner ON public.source_keys USING btree (owner_id);
+CREATE INDEX source_keys_source ON public.source_keys USING btree (owner_id, source_id);
 
-CREATE INDEX source_keys_source ON public.source_keys USING btree (source_id);
+CREATE INDEX source_names_owner ON public.source_names USING btree (owner_id);
 
-CREATE INDEX sources_owner ON public.sources USING btree (owner_id);
-
-CREATE TRIGGER profiles_timezone_known BEFORE INSERT OR UPDATE OF timezone ON public.profiles FOR EACH ROW EXECUTE FUNCTION public.check_timezone();
+CREATE INDEX token_hashes_owner ON public.token_hashes USING btree (owner_id, token_id);
 
 ALTER TABLE ONLY dashboards.readers
     ADD CONSTRAINT readers_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.profiles(id) ON DELETE CASCADE;
@@ -2981,7 +3103,7 @@ ALTER TABLE ONLY public.batches
     ADD CONSTRAINT batches_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.profiles(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.batches
-    ADD CONSTRAINT batches_source_id_fkey FOREIGN KEY (source_id) REFERENCES public.sources(id) ON DELETE CASCADE;
+    ADD CONSTRAINT batches_source FOREIGN KEY (owner_id, source_id) REFERENCES public.sources(owner_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.dirty_days
     ADD CONSTRAINT dirty_days_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.profiles(id) ON DELETE CASCADE;
@@ -3001,9 +3123,6 @@ ALTER TABLE ONLY public.leaderboard_members
 ALTER TABLE ONLY public.leaderboard_members
     ADD CONSTRAINT leaderboard_members_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.profiles(id) ON DELETE CASCADE;
 
-ALTER TABLE ONLY public.leaderboards
-    ADD CONSTRAINT leaderboards_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.profiles(id) ON DELETE CASCADE;
-
 ALTER TABLE ONLY public.project_names
     ADD CONSTRAINT project_names_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.profiles(id) ON DELETE CASCADE;
 
@@ -3017,7 +3136,7 @@ ALTER TABLE ONLY public.source_keys
     ADD CONSTRAINT source_keys_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.profiles(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.source_keys
-    ADD CONSTRAINT source_keys_source_id_fkey FOREIGN KEY (source_id) REFERENCES public.sources(id) ON DELETE CASCADE;
+    ADD CONSTRAINT source_keys_source FOREIGN KEY (owner_id, source_id) REFERENCES public.sources(owner_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.sources
     ADD CONSTRAINT sources_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.profiles(id) ON DELETE CASCADE;
@@ -3042,6 +3161,8 @@ CREATE POLICY agent_runs_select_owner ON public.agent_runs FOR SELECT TO authent
 ALTER TABLE public.batches ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY batches_select_owner ON public.batches FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+ALTER TABLE public.deployment ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dirty_days ENABLE ROW LEVEL SECURITY;
 
@@ -3071,6 +3192,8 @@ ALTER TABLE public.events ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY events_select_owner ON public.events FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
+ALTER TABLE public.handles ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.job_runs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.key_challenges ENABLE ROW LEVEL SECURITY;
@@ -3099,6 +3222,8 @@ ALTER TABLE public.project_names ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY project_names_select_owner ON public.project_names FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
+ALTER TABLE public.public_keys ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.purge_receipts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY purge_receipts_select_owner ON public.purge_receipts FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
@@ -3110,6 +3235,8 @@ CREATE POLICY session_daily_select_owner ON public.session_daily FOR SELECT TO a
 ALTER TABLE public.source_keys ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY source_keys_select_owner ON public.source_keys FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+ALTER TABLE public.source_names ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.sources ENABLE ROW LEVEL SECURITY;
 
@@ -3123,6 +3250,8 @@ ALTER TABLE public.token_days ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY token_days_select_owner ON public.token_days FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
+ALTER TABLE public.token_hashes ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.token_sums ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY token_sums_select_owner ON public.token_sums FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
@@ -3134,17 +3263,24 @@ GRANT USAGE ON SCHEMA public TO authenticated;
 GRANT USAGE ON SCHEMA public TO service_role;
 GRANT USAGE ON SCHEMA public TO vibeloom_ingest;
 
+REVOKE ALL ON FUNCTION public.is_timezone(p_name text) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.is_timezone(p_name text) TO service_role;
+
 REVOKE ALL ON FUNCTION public.add_source_key(p_owner_id uuid, p_name text, p_public_key bytea, p_configured boolean, p_source_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.add_source_key(p_owner_id uuid, p_name text, p_public_key bytea, p_configured boolean, p_source_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION public.add_to_sums(p_owner_id uuid, p_deltas public.sum_delta[]) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.bulk_insert_events(p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.bulk_insert_events(p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea) TO vibeloom_ingest;
+REVOKE ALL ON FUNCTION public.bulk_insert_events(p_owner_id uuid, p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.bulk_insert_events(p_owner_id uuid, p_key_id uuid, p_events jsonb, p_body_sha256 bytea, p_signature bytea) TO vibeloom_ingest;
 
-REVOKE ALL ON FUNCTION public.check_key(p_key_id uuid, OUT owner_id uuid, OUT source_id uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION public.check_key(p_owner_id uuid, p_key_id uuid) FROM PUBLIC;
 
-REVOKE ALL ON FUNCTION public.check_timezone() FROM PUBLIC;
+GRANT SELECT ON TABLE public.access_tokens TO authenticated;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_tokens TO service_role;
+
+REVOKE ALL ON FUNCTION public.create_access_token(p_owner_id uuid, p_name text, p_token_sha256 bytea, p_scopes text[], p_expires_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.create_access_token(p_owner_id uuid, p_name text, p_token_sha256 bytea, p_scopes text[], p_expires_at timestamp with time zone) TO service_role;
 
 REVOKE ALL ON FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) TO service_role;
@@ -3152,6 +3288,9 @@ GRANT ALL ON FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_
 REVOKE ALL ON FUNCTION public.day_start(p_day date, p_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.day_start(p_day date, p_zone text) TO authenticated;
 GRANT ALL ON FUNCTION public.day_start(p_day date, p_zone text) TO service_role;
+
+REVOKE ALL ON FUNCTION public.delete_access_token(p_owner_id uuid, p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.delete_access_token(p_owner_id uuid, p_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION public.delete_account(p_owner_id uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.delete_account(p_owner_id uuid, p_limit integer) TO service_role;
@@ -3283,6 +3422,8 @@ GRANT ALL ON FUNCTION public.usage_cost(p_prices public.model_prices[], p_input 
 REVOKE ALL ON FUNCTION public.use_access_token(p_token_sha256 bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.use_access_token(p_token_sha256 bytea) TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.deployment TO service_role;
+
 GRANT SELECT ON TABLE dashboards.owners TO vibeloom_grafana;
 
 GRANT SELECT ON TABLE public.activity_sums TO authenticated;
@@ -3321,22 +3462,6 @@ GRANT SELECT ON TABLE dashboards.time_by_language TO vibeloom_grafana;
 
 GRANT SELECT ON TABLE dashboards.tokens_by_model TO vibeloom_grafana;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_tokens TO service_role;
-
-GRANT SELECT(id) ON TABLE public.access_tokens TO authenticated;
-
-GRANT SELECT(owner_id) ON TABLE public.access_tokens TO authenticated;
-
-GRANT SELECT(name) ON TABLE public.access_tokens TO authenticated;
-
-GRANT SELECT(scopes) ON TABLE public.access_tokens TO authenticated;
-
-GRANT SELECT(created_at) ON TABLE public.access_tokens TO authenticated;
-
-GRANT SELECT(expires_at) ON TABLE public.access_tokens TO authenticated;
-
-GRANT SELECT(last_used_at) ON TABLE public.access_tokens TO authenticated;
-
 GRANT SELECT ON TABLE public.agent_runs TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent_runs TO service_role;
 
@@ -3348,6 +3473,8 @@ GRANT SELECT ON TABLE public.event_kinds TO service_role;
 
 GRANT SELECT ON TABLE public.event_versions TO authenticated;
 GRANT SELECT,DELETE ON TABLE public.event_versions TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.handles TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.key_challenges TO service_role;
 
@@ -3385,6 +3512,8 @@ GRANT SELECT ON TABLE public.price_lists TO service_role;
 GRANT SELECT ON TABLE public.project_names TO authenticated;
 GRANT SELECT,DELETE ON TABLE public.project_names TO service_role;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.public_keys TO service_role;
+
 GRANT SELECT ON TABLE public.purge_receipts TO authenticated;
 GRANT SELECT,INSERT,DELETE ON TABLE public.purge_receipts TO service_role;
 
@@ -3393,3 +3522,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.session_daily TO service_role;
 
 GRANT SELECT ON TABLE public.source_keys TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.source_keys TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.source_names TO service_role;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.token_hashes TO service_role;

@@ -54,11 +54,16 @@ limit :limit::integer;
 
 -- name: create_access_token(owner_id, name, token_sha256, scopes, expires_at)^
 -- Only the hash is kept.
-insert into public.access_tokens (owner_id, name, token_sha256, scopes, expires_at)
-values (
+select
+    t.id,
+    t.name,
+    t.scopes,
+    t.created_at,
+    t.expires_at,
+    t.last_used_at
+from public.create_access_token(
     :owner_id::uuid, :name::text, :token_sha256::bytea, :scopes::text [], :expires_at::timestamptz
-)
-returning id, name, scopes, created_at, expires_at, last_used_at;
+) as t;
 
 -- name: list_access_tokens(after, limit)
 -- The caller's tokens, under row-level security; rides on access_tokens_owner.
@@ -82,7 +87,6 @@ where
 order by t.created_at asc, t.id asc
 limit :limit::integer;
 
--- name: delete_access_token(owner_id, id)!
--- A revoked token is gone.
-delete from public.access_tokens as t
-where t.id = :id::uuid and t.owner_id = :owner_id::uuid;
+-- name: delete_access_token(owner_id, id)$
+-- A revoked token is gone; null when there is none.
+select public.delete_access_token(:owner_id::uuid, :id::uuid);

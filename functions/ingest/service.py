@@ -43,6 +43,7 @@ def _store(
         Monitor(),
         signing.queries.bulk_insert_events.sql,
         {
+            "owner_id": key.owner_id,
             "key_id": key.id,
             "events": parsed.text,
             "body_sha256": digest,

@@ -191,7 +191,7 @@ def test_nothing_can_be_written(ada: SyncPostgrestClient) -> None:
         ada.from_("batches").delete().neq("id", 0),
         ada.from_("profiles").upsert({"id": str(uuid4())}),
         ada.from_("key_challenges").select("*"),
-        ada.from_("access_tokens").select("token_sha256"),
+        ada.from_("token_hashes").select("token_sha256"),
     ]
     assert {refused(attempt) for attempt in attempts} == {"42501"}
     assert refused(ada.rpc("fold_days", {"p_owner_id": str(uuid4())})) in ("42501", "PGRST202")

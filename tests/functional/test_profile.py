@@ -19,6 +19,8 @@ def sign_up(database: Database) -> Callable[..., str]:
 
     def make(handle: str | None = None, *scopes: str) -> str:
         account = database.value("insert into profiles (handle) values (%s) returning id", handle)
+        if handle is not None:
+            database.rows("insert into handles (handle, owner_id) values (%s, %s)", handle, account)
         new = NewToken(name="t", scopes=list(scopes or ("profile:read", "profile:write")))
         return tokens.issue(User(account), new, datetime.now(UTC)).token
 

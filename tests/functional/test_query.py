@@ -153,14 +153,14 @@ def test_the_owner_exists_from_the_first_start(
     monkeypatch.setenv("VIBELOOM_OWNER_EMAIL", "ada@example.org")
     fresh_process()
     assert api("GET", "/v1/query", token="t").json["aggregates"] == []
-    assert database.rows("select email, is_deployment_owner from profiles") == [
-        {"email": "ada@example.org", "is_deployment_owner": True}
-    ]
+    assert database.rows(
+        "select p.email from deployment as d join profiles as p on d.owner_id = p.id"
+    ) == [{"email": "ada@example.org"}]
 
 
 def plan_of(database: Database, statement: str, parameters: dict[str, Any]) -> str:
     """How the owner's question is answered when no table is too small for its indexes."""
-    owner = database.value("select id from profiles where is_deployment_owner")
+    owner = database.value("select owner_id from deployment")
     with as_role(database, "authenticated", str(owner)) as connection:
         connection.execute("set local enable_seqscan = off")
         connection.execute("set local enable_bitmapscan = off")

@@ -201,12 +201,13 @@ def test_any_order_ends_the_same(
                 while True:
                     try:
                         connection.execute(
-                            "select bulk_insert_events(%s, %s::jsonb, sha256(%s), %s)",
+                            "select bulk_insert_events(owner_id, id, %s::jsonb, sha256(%s), %s)"
+                            " from source_keys where id = %s",
                             (
-                                source.key_id,
                                 Jsonb(events),
                                 f"{seed} {index}".encode(),
                                 b"x" * 64,
+                                source.key_id,
                             ),
                         )
                         break

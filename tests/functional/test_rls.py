@@ -32,6 +32,11 @@ MATRIX = (
     Row("sources", OWN, NONE, policy="sources_select_owner"),
     Row("source_keys", OWN, NONE, policy="source_keys_select_owner"),
     Row("key_challenges", DENIED, DENIED),
+    Row("source_names", DENIED, DENIED),
+    Row("public_keys", DENIED, DENIED),
+    Row("token_hashes", DENIED, DENIED),
+    Row("handles", DENIED, DENIED),
+    Row("deployment", DENIED, DENIED),
     Row("access_tokens", OWN, NONE, policy="access_tokens_select_owner"),
     Row("batches", OWN, NONE, policy="batches_select_owner"),
     Row("events", OWN, NONE, policy="events_select_owner"),
@@ -225,7 +230,7 @@ EXECUTABLE = {
 
 @pytest.mark.parametrize("role", EXECUTABLE)
 def test_who_executes_what(database: Database, role: str) -> None:
-    """The ingest role has its two; what a client can call reads as the client and writes nothing."""
+    """The ingest role has its two; what a client can call reads as the client and never writes."""
     rows = database.rows(
         "select p.proname as name, p.prosecdef as as_owner, p.provolatile <> 'v' as reads_only"
         " from pg_proc as p where p.pronamespace = 'public'::regnamespace"

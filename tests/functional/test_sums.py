@@ -38,8 +38,9 @@ def some_events(source: Registered, chance: random.Random, count: int) -> list[d
 def store(connection: Any, monitor: Registered, events: list[dict[str, Any]], name: str) -> None:
     """Stores a batch as ingest does once its signature is checked."""
     connection.execute(
-        "select bulk_insert_events(%s, %s::jsonb, sha256(%s::bytea), %s)",
-        (monitor.key_id, json.dumps(events), name.encode(), bytes(64)),
+        "select bulk_insert_events(owner_id, id, %s::jsonb, sha256(%s::bytea), %s)"
+        " from source_keys where id = %s",
+        (json.dumps(events), name.encode(), bytes(64), monitor.key_id),
     )
 
 
