@@ -133,6 +133,7 @@ def cors() -> CORSConfig:
 
 def app() -> App:
     """A room's app: validation, the one error shape, CORS on every answer, also on a 500."""
+    logger.setLevel(config().log_level)
     resolver = App(strip_prefixes=["/functions"], cors=cors())
 
     def no_route(error: NotFoundError) -> Response[str]:
