@@ -18,6 +18,7 @@ from aws_lambda_powertools.event_handler import (
     Response,
     content_types,
 )
+from aws_lambda_powertools.event_handler.api_gateway import _DEPENDS_CACHE_KEY
 from aws_lambda_powertools.event_handler.depends import solve_dependencies
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
@@ -82,9 +83,9 @@ class ErrorBody(BaseModel):
 
 
 class _DoorBeforeBody(OpenAPIRequestValidationMiddleware):
-    """Powertools' validation, which nobody reaches who may not come in or sends too much.
+    """Resolves what the route depends on, limits the body, and then validates the request.
 
-    Left to itself, Powertools parses and validates the body first and resolves dependencies later.
+    Powertools alone parses and validates the body first, and resolves dependencies afterwards.
     """
 
     def handler(self, app: Any, next_middleware: Any) -> Any:
@@ -93,8 +94,8 @@ class _DoorBeforeBody(OpenAPIRequestValidationMiddleware):
         solve_dependencies(
             dependant=dependant,
             request=app.request,
-            # Powertools' own cache, cleared after each request: the route is given these values.
-            dependency_cache=app.context.setdefault("_dependency_cache", {}),
+            # Powertools' cache of this request, from which the route is given the same values.
+            dependency_cache=app.context.setdefault(_DEPENDS_CACHE_KEY, {}),
         )
         if dependant.body_params and len(raw_body(app.request)) > MAX_BODY:
             raise PayloadTooLarge(f"The body is larger than {MAX_BODY // 1024} KB.")
@@ -140,6 +141,7 @@ def cors() -> CORSConfig:
 
 def app() -> App:
     """A room's app: validation, the one error shape, CORS on every answer, also on a 500."""
+    logger.setLevel(config().log_level)
     resolver = App(strip_prefixes=["/functions"], cors=cors())
 
     def no_route(error: NotFoundError) -> Response[str]:

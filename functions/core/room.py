@@ -35,7 +35,10 @@ SIGN_IN = OWNER | {
 
 @dataclass(frozen=True)
 class Room:
-    """A folder of `functions/` that is one cloud function. Its scheduled work is in jobs.py."""
+    """A folder of `functions/` that is one cloud function.
+
+    What it does on a schedule stands in functions/jobs.py, which names its room.
+    """
 
     name: str  # of its folder
     purpose: str  # one line, for tables and for AWS

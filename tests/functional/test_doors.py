@@ -1,5 +1,6 @@
 """Who asks is asked first, at every door, and nothing of the request is read before."""
 
+import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from functions.accounts import tokens
 from functions.accounts.models import NewToken
 from functions.core.actor import User
 from functions.core.http import MAX_BODY
+from functions.core.observability import logger
 from functions.core.room import scopes
 from tests.support import Api, Database
 
@@ -84,6 +86,17 @@ def test_two_people_in_turn_are_two_people(api: Api, user: User, owner_token: st
     for _ in range(2):
         first, second = (api("GET", "/v1/me", token=each).json for each in (mine, owner_token))
         assert first["id"] == str(user.id) != second["id"]
+
+
+def test_who_asks_is_looked_up_once(api: Api, owner_token: str, lines: io.StringIO) -> None:
+    """The door's answer is handed to the route, not found out again."""
+    before = logger.log_level
+    logger.setLevel("DEBUG")  # with a line for each transaction past row-level security
+    try:
+        assert api("GET", "/v1/me", token=owner_token).status == 200
+    finally:
+        logger.setLevel(before)
+    assert lines.getvalue().count("a token is looked up") == 1
 
 
 def test_a_token_may_have_64_scopes(api: Api, owner_token: str, database: Database) -> None:

@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import psycopg
@@ -67,3 +70,20 @@ def test_an_error_of_the_database_is_not_quoted(lines: io.StringIO) -> None:
     assert CANARY not in written
     assert written.count("CheckViolation: SQLSTATE 23514") == 2
     assert "KeyError: 'x'" in written
+
+
+@pytest.mark.parametrize(("level", "written"), [("INFO", 1), ("WARNING", 0)])
+def test_the_configured_level_decides_what_is_written(level: str, written: int) -> None:
+    """`VIBELOOM_LOG_LEVEL`: at WARNING, a request that was answered leaves no line."""
+    script = (
+        "from functions.front.handler import handler; from functions.gateway import Context;"
+        " from tests.support import gateway_event; handler(gateway_event('GET', '/x'), Context())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "VIBELOOM_LOG_LEVEL": level},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.count('"message":"request"')) == (0, written), done.stderr
