@@ -22,6 +22,7 @@ from vibeloom.telling import Claim
 
 REMEMBERED = 20_000  # things told that are held in memory; the others are looked up
 LOOKED_UP = 500  # at once
+CHECKPOINT_EVERY = 4_000  # pages of 4 KiB; each checkpoint waits for the disk
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class Spool:
                 # A power cut may undo the last commits, never tear them: they are read or sent
                 # again.
                 connection.execute("pragma synchronous = normal")
+                connection.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_EVERY}")
                 prepare(path, connection)
             except BaseException:
                 connection.close()
@@ -154,7 +156,7 @@ class Spool:
             )
         self._db.executemany(
             "insert or replace into told values (?, ?, ?, ?)",
-            [(key, *self._told[key]) for key in self._retold],
+            [(key, *self._told[key]) for key in sorted(self._retold)],  # close ones share a page
         )
         self._db.executemany(
             "insert or ignore into calls values (?, ?, ?, ?)",

@@ -89,7 +89,7 @@ def tell(session: Session, entry: Entry, memory: Memory) -> tuple[Session, list[
         session, telling = _told(session, entry, fact, identity, memory)
         if telling is not None:
             tellings.append(telling)
-    if entry.answers:
+    if entry.answers and session.queue:
         session, late = _delivered_unseen(session)
         tellings += late
     return session, tellings
@@ -149,6 +149,12 @@ def _told(  # noqa: PLR0911 - one per kind of fact
     """The session after a fact, and what the fact tells, if anything."""
     at = entry.timestamp or _now(session)
     match fact:
+        case Usage():
+            return session, _usage(session, entry, fact, identity, at)
+        case ToolStarted():
+            return session, _started(session, entry, fact, identity, at, memory)
+        case ToolCompleted():
+            return session, _completed(session, entry, fact, identity, at, memory)
         case Prompt():
             session, asked = _when_typed(session, fact, at)
             return session, _prompt(session, entry.identity, asked)
@@ -156,12 +162,6 @@ def _told(  # noqa: PLR0911 - one per kind of fact
             return _enqueue(session, Queued(at, fact.digest, fact.typed)), None
         case Released():
             return _release(session, fact), None
-        case ToolStarted():
-            return session, _started(session, entry, fact, identity, at, memory)
-        case ToolCompleted():
-            return session, _completed(session, entry, fact, identity, at, memory)
-        case Usage():
-            return session, _usage(session, entry, fact, identity, at)
         case SessionEnded():
             payload = {
                 "type": "summary",
