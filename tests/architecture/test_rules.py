@@ -118,6 +118,10 @@ SERVICE_USES = {
     ("functions/front/health.py", "the health of the house is the sum of everybody's"): 1,
     ("functions/jobs.py", "only the house notes what its schedule did"): 1,
     ("functions/accounts/sources.py", "only the house writes sources"): 1,
+    ("functions/core/work.py", "work is everybody's until it is taken"): 1,
+    ("functions/core/work.py", "an item is taken off the queue by whoever did it"): 1,
+    ("functions/core/work.py", "an item that failed is put back"): 1,
+    ("functions/core/work.py", "an operator looks after the queue"): 3,
     ("functions/core/readiness.py", "the schema's version is not any user's data"): 1,
     ("functions/ingest/service.py", "partitions are the table owner's"): 1,
     ("functions/ingest/signing.py", "configured keys belong to the deployment's owner"): 1,
@@ -139,8 +143,8 @@ def test_every_way_around_rls_is_listed() -> None:
     assert found == SERVICE_USES
 
 
-# The only place may catch everything: where a request comes in.
-BROAD = {"functions/gateway.py": 1}
+# Only these may catch everything: where a request comes in, and where a task does.
+BROAD = {"functions/gateway.py": 1, "functions/core/work.py": 1}
 
 
 def test_broad_excepts_stand_at_the_entry_only() -> None:
