@@ -60,6 +60,18 @@ UNCOUNTED_BATCHES = Metric(
     "UncountedBatches", "Count", "vibeloom_queue_depth", "Work that waits", ("queue",)
 )
 DIRTY_DAYS = Metric("DirtyDays", "Count", "vibeloom_queue_depth", "Work that waits", ("queue",))
+WAITING_TASKS = Metric(
+    "WaitingTasks", "Count", "vibeloom_queue_depth", "Work that waits", ("queue",)
+)
+TASK_AGE = Metric(
+    "TaskAge",
+    "Seconds",
+    "vibeloom_task_age_seconds",
+    "For how long the task that waits longest has been due",
+)
+DEAD_TASKS = Metric(
+    "DeadTasks", "Count", "vibeloom_dead_tasks", "Tasks that failed for the last time"
+)
 CONNECTIONS = Metric(
     "DatabaseConnections",
     "Count",
@@ -92,6 +104,9 @@ GAUGES = (
     ROLLUP_LAG,
     UNCOUNTED_BATCHES,
     DIRTY_DAYS,
+    WAITING_TASKS,
+    TASK_AGE,
+    DEAD_TASKS,
     CONNECTIONS,
     CONNECTIONS_LIMIT,
     SILENT_SOURCES,
