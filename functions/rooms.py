@@ -1,6 +1,6 @@
 """Which room answers which path: the map behind the gateway, the API's routes and the contract."""
 
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 
 __all__ = ["ROUTES", "room_of"]
 

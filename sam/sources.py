@@ -13,7 +13,7 @@ DOOR = "handler"  # a room is a folder that has one
 
 # Every room has the schedule and the map of paths. What the jobs of other rooms import inside
 # their functions is not followed: a room runs its own jobs only.
-SCHEDULE = f"{PACKAGE}.jobs"
+SCHEDULE = f"{PACKAGE}.schedule"
 ALWAYS = (SCHEDULE, f"{PACKAGE}.rooms", f"{PACKAGE}.core")
 
 # It merges the rooms' documents, and finds them by name, which no import shows.

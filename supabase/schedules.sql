@@ -1,5 +1,5 @@
 -- The schedule of a Supabase project: pg_cron posts to /v1/jobs/<name> of the Python functions. The list of
--- jobs below is written by `python -m infra.supabase.schedules` from functions/jobs.py; a test compares them.
+-- jobs below is written by `python -m infra.supabase.schedules` from functions/schedule.py; a test compares.
 --
 -- Before the first time, as postgres (VIBELOOM_JOB_TOKEN of the functions is the same token):
 --
@@ -80,15 +80,16 @@ $$;
 
 create temporary table wanted (job_name text primary key, cron text not null) on commit drop;
 
--- jobs of functions/jobs.py: begin
+-- jobs of functions/schedule.py: begin
 insert into wanted (job_name, cron) values
 ('count_batches', '* * * * *'),
 ('delete_expired_challenges', '43 * * * *'),
 ('make_partitions', '17 3 * * *'),
 ('purge_expired', '41 * * * *'),
 ('refresh_days', '7 * * * *'),
-('report_health', '*/5 * * * *');
--- jobs of functions/jobs.py: end
+('report_health', '*/5 * * * *'),
+('run_tasks', '*/5 * * * *');
+-- jobs of functions/schedule.py: end
 
 select cron.unschedule(j.jobid)
 from cron.job as j

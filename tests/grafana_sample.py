@@ -3,9 +3,8 @@
 from datetime import date
 from typing import Any
 
-from functions import jobs
 from functions.accounts import issue_owner_token
-from tests.support import Api, Database, Registered, register_source
+from tests.support import Api, Database, Registered, register_source, run_job
 
 ZONE = "Asia/Kathmandu"  # days begin at 18:15 UTC, in the middle of an hour
 UNPRICED = {"provider": "elsewhere", "model": "none-such-1", "input_tokens": 70, "output_tokens": 7}
@@ -37,10 +36,10 @@ def fill(database: Database) -> None:
         ("2026-11-05T06:01:00Z", "terminal", {"command": "ssh farm", "exit_code": 255}),
     )
     _add_stranger(database)
-    jobs.run("count_batches")
-    jobs.run("refresh_days")
+    run_job("count_batches")
+    run_job("refresh_days")
     _send(api, desk, *_session(date(2026, 11, 8), "go", "s4"))
-    jobs.run("count_batches")  # and no refresh: days wait
+    run_job("count_batches")  # and no refresh: days wait
     _send(api, laptop, *_session(date(2026, 11, 9), "go", "s5")[3:4])  # and no counting: a tail
 
 

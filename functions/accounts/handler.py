@@ -20,7 +20,7 @@ from functions.accounts.models import (
     Sources,
     Tokens,
 )
-from functions.core import bearer, http
+from functions.core import bearer, http, jobs
 from functions.core.actor import User
 from functions.core.errors import (
     Forbidden,
@@ -36,7 +36,7 @@ from functions.core.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from functions.jobs import entry
+from functions.schedule import JOBS
 
 _COMMON = (MissingAuth, InvalidToken, Forbidden, Unavailable)
 _BODY = (*_COMMON, Malformed, Invalid, UnsupportedMediaType)
@@ -196,4 +196,4 @@ def delete_token(
     return http.empty()
 
 
-handler = entry(app, "accounts")
+handler = jobs.entry(app, "accounts", JOBS)

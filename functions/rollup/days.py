@@ -20,11 +20,10 @@ from functions.core import db, sql
 from functions.core.actor import User
 from functions.core.db import Connection
 from functions.rollup import lanes
-from functions.rollup.service import LONGEST, count_batches, settle
+from functions.rollup.service import settle
 
 AT_ONCE = 14  # days of one transaction
-MAX_DAYS = 400  # days of one call: a year and its edges; the hourly job goes on
-MAX_OWNERS = 200  # of one job
+MAX_DAYS = 400  # days of one call: a year and its edges; the task goes on
 RUN = 8  # days whose events are in memory at once
 
 ONE_DAY = timedelta(days=1)
@@ -37,7 +36,7 @@ HUMAN_COLUMNS = ("days", "starts", "ends", "projects", "seconds", "events")
 
 
 class Day(NamedTuple):
-    """A day of the owner's zone; 23 to 25 hours of it."""
+    """A day of the owner's zone; mostly 24 hours, in some zones and years up to 31."""
 
     day: date
     start: int  # s, Unix time
@@ -69,22 +68,16 @@ def refresh_days(owner: UUID, first: date, last: date, stop: float = math.inf) -
         done += max(claimed, 1)
 
 
-def refresh_dirty_days() -> int:
-    """Brings everybody's dirty days up to date, the longest waiting first; returns of how many.
-
-    Owners whose turn has not come after `LONGEST` are left to the next run.
-    """
-    count_batches()
-    stop = time.monotonic() + LONGEST
+def refresh_dirty_days(owner: UUID, stop: float = math.inf) -> bool:
+    """Brings the dirty days of `owner` up to date; returns whether some are left after `stop`."""
     with db.service("whose days are dirty is the house's to know") as connection:
-        waiting = list(queries.dirty_owners(connection, most=MAX_OWNERS))
-    done = 0
-    for owner, first, last in waiting:
-        if time.monotonic() > stop:
-            break
-        refresh_days(owner, first, last, stop)
-        done += 1
-    return done
+        span = queries.dirty_span(connection, owner=owner)
+    if span is None:
+        return False
+    first, last = span
+    refresh_days(owner, first, last, stop)
+    with db.service("whose days are dirty is the house's to know") as connection:
+        return queries.dirty_span(connection, owner=owner) is not None
 
 
 def lane_totals(

@@ -1,4 +1,4 @@
-"""Writes `cloud-scheduler.sh` from `functions/jobs.py`: `python -m infra.container.schedules`."""
+"""Writes `cloud-scheduler.sh`: `python -m infra.container.schedules`."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).with_name("cloud-scheduler.sh")
 
 HEAD = f"""\
 #!/usr/bin/env bash
-# Made by `python -m infra.container.schedules` from functions/jobs.py; edit that.
+# Made by `python -m infra.container.schedules` from functions/schedule.py; edit that.
 #
 # Gives Cloud Scheduler the jobs of a service on Cloud Run, or corrects those that are there:
 #
@@ -52,6 +52,6 @@ def script(jobs: Iterable[Job]) -> str:
 
 
 if __name__ == "__main__":
-    from functions.jobs import JOBS
+    from functions.schedule import JOBS
 
     SCRIPT.write_text(script(JOBS.values()))

@@ -1,7 +1,7 @@
 """`python -m infra.supabase.schedules [--check]` writes the list of jobs in supabase/schedules.sql.
 
 Everything else in that file is written by hand. With `--check` nothing is written; the exit code
-says whether the list is that of functions/jobs.py.
+says whether the list is that of functions/schedule.py.
 """
 
 import argparse
@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from functions.jobs import JOBS, Job
+from functions.core.jobs import Job
+from functions.schedule import JOBS
 
 FILE = Path(__file__).parents[2] / "supabase/schedules.sql"
-BEGIN = "-- jobs of functions/jobs.py: begin\n"
-END = "-- jobs of functions/jobs.py: end\n"
+BEGIN = "-- jobs of functions/schedule.py: begin\n"
+END = "-- jobs of functions/schedule.py: end\n"
 
 
 class NoList(Exception):
@@ -46,7 +47,7 @@ def main() -> int:
         return 0
     if check:
         print(
-            "supabase/schedules.sql is not the schedule of functions/jobs.py:"
+            "supabase/schedules.sql is not the schedule of functions/schedule.py:"
             " run python -m infra.supabase.schedules",
             file=sys.stderr,
         )

@@ -13,11 +13,10 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from functions import jobs
 from infra.local import postgres
 from tests.grafana import Asked, Panel, expand, panels, variables
 from tests.grafana_sample import fill
-from tests.support import Api, Database, fresh_process
+from tests.support import Api, Database, fresh_process, run_job
 
 LOGIN = "vibeloom_grafana"
 DAYS = "from=2026-11-01&to=2026-11-10"
@@ -189,7 +188,7 @@ def test_time_is_what_the_query_room_says(sample: Sample, api: Api, owner_token:
     panel = {
         lane: f"{name} time by language" for lane, name in (("human", "Coding"), ("agent", "Agent"))
     }
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     for lane, title in panel.items():
         rows = sample.day(title)
         for by, key in (("day", "time"), ("language", "metric")):
@@ -213,7 +212,7 @@ def test_tokens_and_cost_are_what_the_query_room_says(
 ) -> None:
     """By day, kind and model, once all is counted, and no price where there is none."""
     [before] = sample.day("AI tokens")
-    jobs.run("count_batches")
+    run_job("count_batches")
     answer = api("GET", f"/v1/query/tokens?{DAYS}", token=owner_token).json
     kinds = ("input", "output", "cache_read", "cache_write")
     expected: dict[str, Counter[str]] = {}
@@ -239,7 +238,7 @@ def test_tokens_and_cost_are_what_the_query_room_says(
 
 def test_errors_are_what_the_query_room_says(sample: Sample, api: Api, owner_token: str) -> None:
     """Begun and fixed by day, by class, and the two figures above them."""
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     answer = api("GET", f"/v1/query/errors?{DAYS}", token=owner_token).json
     assert answer["totals"]["introduced"] == 9
     drawn = {
@@ -264,7 +263,7 @@ def test_errors_are_what_the_query_room_says(sample: Sample, api: Api, owner_tok
 
 def test_activity_is_what_the_query_room_says(sample: Sample, api: Api, owner_token: str) -> None:
     """Each hour of each day of the owner's zone, and every cell of the grid is there."""
-    jobs.run("count_batches")
+    run_job("count_batches")
     answer = api("GET", f"/v1/query/timeline?{DAYS}&by=hour", token=owner_token).json
     expected = {
         (item["start"][:10], item["start"][11:13]): item["events"] for item in answer["items"]

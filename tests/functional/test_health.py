@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from functions import jobs
 from functions.core.config import config
 from functions.front import health
 from functions.gateway import Context, room_handler
-from functions.jobs import JOBS
-from tests.support import Api, Database, Registered, fresh_process
+from functions.schedule import JOBS, late_after
+from tests.support import Api, Database, Registered, fresh_process, run_job
 
-check = partial(health.check, late_after=jobs.late_after())
+check = partial(health.check, late_after=late_after())
 TOKEN = "metrics-token-of-thirty-two-characters"
 
 
@@ -90,18 +89,43 @@ def test_counted_is_not_waiting(database: Database, api: Api, laptop: Registered
     now = datetime.now(UTC)
     before = check(now)
     assert (before.uncounted_batches, before.rollup_lag_seconds > 0) == (1, True)
-    jobs.run("count_batches")
+    run_job("count_batches")
     after = check(now)
     assert (after.uncounted_batches, after.rollup_lag_seconds) == (0, 0)
     assert after.dirty_days > 0
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     assert check(now).dirty_days == 0
+
+
+def test_tasks_that_wait_and_that_are_dead(database: Database) -> None:
+    """How many, and for how long the oldest has been due; a pause and a lease are no waiting."""
+    database.rows("insert into profiles (email) values ('a@x'), ('b@x'), ('c@x'), ('d@x')")
+    database.rows(
+        "select enqueue('refresh_days', id, '{}', now() - interval '1 hour') from profiles"
+    )
+    states = (
+        "lease_until = now() + interval '1 minute'",
+        "due_at = now() + interval '1 minute'",
+        "failed_at = now()",
+    )
+    for number, state in enumerate(states):
+        database.rows(
+            f"update work_items set {state}"
+            " where id = (select id from work_items order by id offset %s limit 1)",
+            number,
+        )
+    found = check(datetime.now(UTC))
+    assert (found.waiting_tasks, found.dead_tasks) == (3, 1)
+    assert 3_600 <= found.task_age_seconds < 3_660
+    database.rows("delete from work_items")
+    found = check(datetime.now(UTC))
+    assert (found.waiting_tasks, found.task_age_seconds, found.dead_tasks) == (0, 0, 0)
 
 
 def test_a_job_is_late_when_its_success_is_too_long_ago(database: Database) -> None:
     """A failure does not count, and a job that never ran is as old as the schedule."""
     for name in JOBS:
-        jobs.run(name)
+        run_job(name)
     now = datetime.now(UTC)
     assert check(now).late_jobs == []
     late = JOBS["count_batches"].late_after + timedelta(seconds=1)

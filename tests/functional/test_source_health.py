@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.support import Api, Database, Registered, as_role, register_source, timestamp
+from tests.support import Api, Database, Registered, as_role, register_source, run_job, timestamp
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -449,7 +449,6 @@ def test_what_waits_is_told_until_it_is_done(
     api: Api, laptop: Registered, database: Database
 ) -> None:
     """The oldest batch that is not counted, the days that counting marks, and at most 10,000."""
-    from functions import jobs
 
     for _ in range(3):
         laptop.send(api, [laptop.event()])
@@ -460,11 +459,11 @@ def test_what_waits_is_told_until_it_is_done(
     waiting = house(database)
     assert (waiting["uncounted_batches"], waiting["dirty_days"]) == (3, 0)
     assert 3_600 <= waiting["rollup_lag_seconds"] < 3_660
-    jobs.run("count_batches")
+    run_job("count_batches")
     counted = house(database)
     assert (counted["uncounted_batches"], counted["rollup_lag_seconds"]) == (0, 0)
     assert counted["dirty_days"] == database.value("select count(*) from dirty_days") > 0
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     assert house(database)["dirty_days"] == 0
     arrived(database, laptop.id, ago(*[1] * 10_050))
     database.rows("update batches set counted_at = null")

@@ -1,11 +1,11 @@
-"""EventBridge's schedules are those of functions/jobs.py."""
+"""EventBridge's schedules are those of functions/schedule.py."""
 
 import json
 import re
 
 import pytest
 
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 from tests.unit.sam.templates import STACK, Stack, load
 
 STACK_AS_IS = Stack(load(STACK))

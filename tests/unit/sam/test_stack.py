@@ -10,7 +10,7 @@ import pytest
 from cronsim import CronSim
 
 from functions.core import metrics
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 from tests.unit.sam.templates import ALARMS, STACK, Stack, load, references
 
 TEMPLATE = load(STACK)
