@@ -15,7 +15,8 @@ queries = sql.load(__file__, "tasks.sql")
 
 
 def refresh_days(owner: UUID, _: Mapping[str, Any], budget: Budget) -> bool:
-    """Brings the daily figures of `owner` up to date: what is dirty, in bounded steps."""
+    """Counts the batches of `owner` and brings their daily figures up to date, step by step."""
+    count_batches(owner)
     return days.refresh_dirty_days(owner, budget.stop)
 
 
@@ -28,8 +29,7 @@ TASKS = (Task("refresh_days", refresh_days), Task("purge_expired", purge_expired
 
 
 def enqueue_refreshes() -> int:
-    """Adds a refresh for everybody with dirty days who has none waiting; returns how many."""
-    count_batches()
+    """Adds a refresh for everybody who needs one and has none waiting; returns how many."""
     with db.service("whose days are dirty is the house's to know") as connection:
         added: int = queries.enqueue_refreshes(connection)
     return added

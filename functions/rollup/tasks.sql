@@ -3,7 +3,12 @@
 with dirty as materialized (
     select p.id
     from public.profiles as p
-    where exists (select from public.dirty_days as d where d.owner_id = p.id)
+    where
+        exists (select from public.dirty_days as d where d.owner_id = p.id)
+        or exists (
+            select from public.batches as b
+            where b.owner_id = p.id and b.counted_at is null
+        )
     for key share skip locked
 )
 

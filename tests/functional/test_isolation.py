@@ -139,6 +139,22 @@ def test_an_owner_whose_days_cannot_be_computed(
     assert database.rows("select * from work_items") == []
 
 
+def test_an_owner_whose_batches_cannot_be_counted(api: Api, database: Database, meet: Meet) -> None:
+    """A sum that overflows is its owner's; the other's batches are counted with their days."""
+    failing, other = meet("failing"), meet("other")
+    database.rows(
+        "alter table event_hourly add constraint event_hourly_refused"
+        f" check (owner_id <> '{failing.id}')"
+    )
+    at = datetime(2026, 11, 4, 10, tzinfo=UTC)
+    for person in (failing, other):
+        type_through(api, person, at, at + timedelta(minutes=10))
+    run_job("refresh_days")
+    assert seconds(database, other) == {at.date(): 600}
+    [item] = database.rows("select * from work_items")
+    assert (item["owner_id"], item["attempts"]) == (failing.id, 1)
+
+
 def send_old(api: Api, database: Database, person: Person, events: int) -> None:
     """Events of years ago, whose days are computed."""
     batches = [
