@@ -302,6 +302,23 @@ def test_order_is_kept_while_the_first_is_tried_again(
     assert [n for _, n in log.seen] == [1, 3, 1, 2]
 
 
+def test_an_item_that_is_committed_late_runs_beside_no_other(
+    database: Database, owners: list[UUID]
+) -> None:
+    """Its number is lower than that of the one that runs already; it waits for its end."""
+    take = "select id, args, lease_until from take_work('{note}', '1 minute')"
+    with psycopg.connect(database.admin_url) as late:
+        late.execute("select enqueue('note', %s, '{\"n\": 1}')", (owners[0],))
+        enqueue(database, owners[0], n=2)
+        [running] = database.rows(take)
+    assert running["args"] == {"n": 2}
+    assert database.rows(take) == []
+    assert database.value(
+        "select finish_work(%s, %s, false)", running["id"], running["lease_until"]
+    )
+    assert [row["args"] for row in database.rows(take)] == [{"n": 1}]
+
+
 def test_a_worker_that_died_is_replaced_after_its_lease(
     database: Database, owners: list[UUID], log: Log
 ) -> None:
