@@ -285,11 +285,23 @@ set search_path = pg_catalog, pg_temp
 as $$
     with alive as (
         select
+            w.id,
+            w.owner_id,
+            w.task,
             w.due_at,
             w.lease_until
         from public.work_items as w
         where w.failed_at is null
         limit 10000
+    ),
+
+    -- What waits behind an item that pauses after a failure waits for its owner alone.
+    first_of_lanes as (
+        select distinct on (a.owner_id, a.task)
+            a.due_at,
+            a.lease_until
+        from alive as a
+        order by a.owner_id, a.task, a.id
     ),
 
     dead as (
@@ -300,20 +312,11 @@ as $$
     )
 
     select
-        count(*)::integer,
-        coalesce(
-            greatest(
-                extract(
-                    epoch from p_now - min(a.due_at) filter (
-                        where a.lease_until is null or a.lease_until < p_now
-                    )
-                ),
-                0
-            ),
-            0
-        )::double precision,
+        (select count(*) from alive)::integer,
+        greatest(extract(epoch from p_now - min(f.due_at)), 0)::double precision,
         (select count(*) from dead)::integer
-    from alive as a;
+    from first_of_lanes as f
+    where f.lease_until is null or f.lease_until < p_now;
 $$;
 
 revoke all on function

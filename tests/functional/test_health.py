@@ -114,8 +114,12 @@ def test_tasks_that_wait_and_that_are_dead(database: Database) -> None:
             " where id = (select id from work_items order by id offset %s limit 1)",
             number,
         )
+    database.rows(
+        "select enqueue('refresh_days', owner_id, '{\"n\": 1}', now() - interval '2 hours')"
+        " from work_items where due_at > now()"
+    )
     found = check(datetime.now(UTC))
-    assert (found.waiting_tasks, found.dead_tasks) == (3, 1)
+    assert (found.waiting_tasks, found.dead_tasks) == (4, 1)
     assert 3_600 <= found.task_age_seconds < 3_660
     database.rows("delete from work_items")
     found = check(datetime.now(UTC))
