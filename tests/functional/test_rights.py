@@ -26,6 +26,7 @@ RIGHTS = {
         "leaderboard_members": "sid",
     },
     "vibeloom_door": {},
+    "vibeloom_work": {"work_items": "sUd"},
     "vibeloom_ingest": {},
     "vibeloom_query": {},
     "vibeloom_rollup": {
@@ -53,12 +54,14 @@ BECOMES = {
         "vibeloom_member",
         "vibeloom_door",
         "vibeloom_rollup",
+        "vibeloom_work",  # through the roll-up
     },
+    "vibeloom_rollup": {"vibeloom_work"},
     **{
         f"vibeloom_{room}": {"anon", "authenticated", "vibeloom_member", "vibeloom_door"}
         for room in ("accounts", "sources", "leaderboards")
     },
-    **{f"vibeloom_{room}": set() for room in ("member", "door", "rollup", "front")},
+    **{f"vibeloom_{room}": set() for room in ("member", "door", "work", "front")},
 }
 
 
