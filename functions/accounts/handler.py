@@ -27,9 +27,9 @@ from functions.core.errors import (
     Invalid,
     InvalidToken,
     KeyTaken,
-    Malformed,
     MissingAuth,
     NotFound,
+    PayloadTooLarge,
     SourceExists,
     SourceNameTaken,
     TooManyKeys,
@@ -39,11 +39,15 @@ from functions.core.errors import (
 from functions.jobs import entry
 
 _COMMON = (MissingAuth, InvalidToken, Forbidden, Unavailable)
-_BODY = (*_COMMON, Malformed, Invalid, UnsupportedMediaType)
+_BODY = (*_COMMON, Invalid, UnsupportedMediaType, PayloadTooLarge)
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
 
-Limit = Annotated[int, Query(ge=1, le=100, description="Items of a page")]
-SourceId = Annotated[UUID, Path(description="Of a source")]
+_ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
+
+Limit = Annotated[
+    int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
+]
+SourceId = Annotated[UUID, Path(description="The id of one of your sources.", examples=[_ID])]
 
 app = http.app()
 app.include_router(handler_profile.router)
@@ -56,7 +60,10 @@ def _user(request: Request) -> User:
 
 @app.post(
     "/v1/sources/challenge",
-    summary="A nonce for a proof of possession",
+    operation_id="createChallenge",
+    summary="Make a nonce for a proof of possession",
+    description="Makes a nonce to be signed with a monitor's key, which shows that its private half"
+    " is at hand. It is valid for ten minutes and one registration.",
     tags=["sources"],
     security=_SECURITY,
     status_code=201,
@@ -69,7 +76,10 @@ def create_challenge(request: Request) -> Response[str]:
 
 @app.post(
     "/v1/sources",
+    operation_id="registerSource",
     summary="Register a monitor",
+    description="Registers a monitor with its first public key. The answer is 201 for a new source,"
+    " and 200 when it is there with this key already.",
     tags=["sources"],
     security=_SECURITY,
     status_code=201,
@@ -88,7 +98,10 @@ def register_source(request: Request, body: Annotated[NewSource, Body()]) -> Res
 
 @app.get(
     "/v1/sources",
-    summary="Your monitors, their keys and their health",
+    operation_id="listSources",
+    summary="List your monitors",
+    description="Lists your monitors by name, with their keys and their health: when they were last"
+    " heard of, how late their events come, and where there are gaps.",
     tags=["sources"],
     security=_SECURITY,
     responses=http.documented(*_COMMON, Invalid, model=Sources),
@@ -96,7 +109,14 @@ def register_source(request: Request, body: Annotated[NewSource, Body()]) -> Res
 def list_sources(
     request: Request,
     limit: Limit = 100,
-    cursor: Annotated[str | None, Query(max_length=128, description="`next` of a page")] = None,
+    cursor: Annotated[
+        str | None,
+        Query(
+            max_length=128,
+            description="The page begins after the end of another page, whose `next` this is.",
+            examples=["laptop"],
+        ),
+    ] = None,
 ) -> Response[str]:
     """By name."""
     return http.answered(sources.page(_user(request), limit, cursor))
@@ -104,12 +124,15 @@ def list_sources(
 
 @app.patch(
     "/v1/sources/<source_id>",
-    summary="Say how often a monitor is to be heard of",
+    operation_id="updateSource",
+    summary="Change a monitor",
+    description="Says how often a monitor is expected to be heard of. What is absent stays as it"
+    " is.",
     tags=["sources"],
     security=_SECURITY,
     responses=http.documented(*_BODY, NotFound, model=Source),
 )
-def change_source(
+def update_source(
     request: Request, source_id: SourceId, body: Annotated[SourceChanges, Body()]
 ) -> Response[str]:
     """What is absent stays."""
@@ -118,7 +141,11 @@ def change_source(
 
 @app.post(
     "/v1/sources/<source_id>/keys",
+    operation_id="addSourceKey",
     summary="Add a key to a monitor",
+    description="Adds a public key, so that a key can be replaced without a gap: two may be active."
+    " Add the new one, move the monitor, and revoke the old one. The answer is 200 when the key is"
+    " there already.",
     tags=["sources"],
     security=_SECURITY,
     status_code=201,
@@ -137,14 +164,19 @@ def add_key(request: Request, source_id: SourceId, body: Annotated[Proof, Body()
 
 @app.delete(
     "/v1/sources/<source_id>/keys/<key_id>",
-    summary="Revoke a key",
+    operation_id="revokeSourceKey",
+    summary="Revoke a key of a monitor",
+    description="Revokes a key. Batches that it signs are refused from this moment on. To revoke it"
+    " again is harmless.",
     tags=["sources"],
     security=_SECURITY,
     status_code=204,
     responses=http.documented(*_COMMON, Invalid, NotFound, status=204),
 )
 def revoke_key(
-    request: Request, source_id: SourceId, key_id: Annotated[UUID, Path(description="Of a key")]
+    request: Request,
+    source_id: SourceId,
+    key_id: Annotated[UUID, Path(description="The id of a key of the source.", examples=[_ID])],
 ) -> Response[str]:
     """Takes effect at once; again is harmless."""
     sources.revoke_key(_user(request), source_id, key_id)
@@ -153,7 +185,10 @@ def revoke_key(
 
 @app.post(
     "/v1/tokens",
+    operation_id="createToken",
     summary="Make an access token",
+    description="Makes an access token for a program. The secret is in this answer and nowhere"
+    " else.",
     tags=["tokens"],
     security=_SECURITY,
     status_code=201,
@@ -166,7 +201,9 @@ def create_token(request: Request, body: Annotated[NewToken, Body()]) -> Respons
 
 @app.get(
     "/v1/tokens",
-    summary="Your access tokens",
+    operation_id="listTokens",
+    summary="List your access tokens",
+    description="Lists your access tokens without their secrets, the oldest first.",
     tags=["tokens"],
     security=_SECURITY,
     responses=http.documented(*_COMMON, Invalid, model=Tokens),
@@ -174,7 +211,13 @@ def create_token(request: Request, body: Annotated[NewToken, Body()]) -> Respons
 def list_tokens(
     request: Request,
     limit: Limit = 100,
-    cursor: Annotated[UUID | None, Query(description="`next` of a page")] = None,
+    cursor: Annotated[
+        UUID | None,
+        Query(
+            description="The page begins after the end of another page, whose `next` this is.",
+            examples=[_ID],
+        ),
+    ] = None,
 ) -> Response[str]:
     """Oldest first, without secrets."""
     return http.answered(tokens.page(_user(request), limit, cursor))
@@ -182,14 +225,17 @@ def list_tokens(
 
 @app.delete(
     "/v1/tokens/<token_id>",
+    operation_id="deleteToken",
     summary="Revoke an access token",
+    description="Revokes an access token. It opens nothing from this moment on.",
     tags=["tokens"],
     security=_SECURITY,
     status_code=204,
     responses=http.documented(*_COMMON, Invalid, NotFound, status=204),
 )
 def delete_token(
-    request: Request, token_id: Annotated[UUID, Path(description="Of a token")]
+    request: Request,
+    token_id: Annotated[UUID, Path(description="The id of one of your tokens.", examples=[_ID])],
 ) -> Response[str]:
     """Takes effect at once."""
     tokens.delete(_user(request), token_id)

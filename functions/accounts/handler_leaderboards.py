@@ -26,20 +26,45 @@ from functions.core.errors import (
     Forbidden,
     Invalid,
     InvalidToken,
-    Malformed,
     MissingAuth,
     NotFound,
+    PayloadTooLarge,
     Unavailable,
     UnsupportedMediaType,
 )
 
 _COMMON = (MissingAuth, InvalidToken, Forbidden, Unavailable)
-_BODY = (*_COMMON, Malformed, Invalid, UnsupportedMediaType)
+_BODY = (*_COMMON, Invalid, UnsupportedMediaType, PayloadTooLarge)
 _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
 
-BoardId = Annotated[UUID, Path(description="Of a leaderboard")]
-Limit = Annotated[int, Query(ge=1, le=100, description="Items of a page")]
-Cursor = Annotated[str | None, Query(max_length=128, description="`next` of a page")]
+BoardId = Annotated[
+    UUID,
+    Path(
+        description="The id of a leaderboard that you are in.",
+        examples=["7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"],
+    ),
+]
+Limit = Annotated[
+    int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
+]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=128,
+        description="The page begins after the end of another page, whose `next` this is.",
+        examples=["4210.ada"],
+    ),
+]
+Compared = Annotated[
+    Metric, Query(description="People are ranked by this figure.", examples=["active_days"])
+]
+Current = Annotated[
+    Period,
+    Query(
+        description="The current week (from Monday) or month is compared, in UTC.",
+        examples=["month"],
+    ),
+]
 
 router = APIGatewayHttpRouter()  # type: ignore[no-untyped-call]
 
@@ -50,7 +75,9 @@ def _user(request: Request) -> User:
 
 @router.get(
     "/v1/leaderboards",
-    summary="The leaderboards that you may see",
+    operation_id="listLeaderboards",
+    summary="List the leaderboards that you may see",
+    description="Lists the public leaderboard and those that you joined.",
     tags=["leaderboards"],
     security=_SECURITY,
     responses=http.documented(*_COMMON, model=Leaderboards),
@@ -62,7 +89,10 @@ def list_leaderboards(request: Request) -> Response[str]:
 
 @router.post(
     "/v1/leaderboards",
+    operation_id="createLeaderboard",
     summary="Make a private leaderboard",
+    description="Makes a private leaderboard with you in it. The invitation code is in this answer"
+    " and nowhere else.",
     tags=["leaderboards"],
     security=_SECURITY,
     status_code=201,
@@ -77,7 +107,10 @@ def create_leaderboard(request: Request, body: Annotated[NewLeaderboard, Body()]
 
 @router.post(
     "/v1/leaderboards/join",
+    operation_id="joinLeaderboard",
     summary="Join a private leaderboard",
+    description="Makes you a member of the leaderboard that the code opens. You are shown there"
+    " once you have opted in with `PATCH /v1/me`.",
     tags=["leaderboards"],
     security=_SECURITY,
     responses=http.documented(
@@ -95,15 +128,18 @@ def join_leaderboard(request: Request, body: Annotated[Invitation, Body()]) -> R
 
 @router.get(
     "/v1/leaderboards/public",
-    summary="The public ranking",
+    operation_id="getPublicRanking",
+    summary="Get the public ranking",
+    description="Ranks everybody who opted in and has anything to be ranked by: handle, place and"
+    " value.",
     tags=["leaderboards"],
     security=_SECURITY,
-    responses=http.documented(*_COMMON, Malformed, Invalid, model=Ranking),
+    responses=http.documented(*_COMMON, Invalid, model=Ranking),
 )
 def rank_everybody(
     request: Request,
-    metric: Annotated[Metric, Query()] = Metric.EVENTS,
-    period: Annotated[Period, Query()] = Period.WEEK,
+    metric: Compared = Metric.EVENTS,
+    period: Current = Period.WEEK,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response[str]:
@@ -114,16 +150,19 @@ def rank_everybody(
 
 @router.get(
     "/v1/leaderboards/<board_id>",
-    summary="A private ranking",
+    operation_id="getRanking",
+    summary="Get a private ranking",
+    description="Ranks the members who opted in and have anything to be ranked by: handle, place"
+    " and value.",
     tags=["leaderboards"],
     security=_SECURITY,
-    responses=http.documented(*_COMMON, Malformed, Invalid, NotFound, model=Ranking),
+    responses=http.documented(*_COMMON, Invalid, NotFound, model=Ranking),
 )
 def rank_members(  # noqa: PLR0913, PLR0917 (one for each parameter of the route)
     request: Request,
     board_id: BoardId,
-    metric: Annotated[Metric, Query()] = Metric.EVENTS,
-    period: Annotated[Period, Query()] = Period.WEEK,
+    metric: Compared = Metric.EVENTS,
+    period: Current = Period.WEEK,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response[str]:
@@ -134,7 +173,10 @@ def rank_members(  # noqa: PLR0913, PLR0917 (one for each parameter of the route
 
 @router.post(
     "/v1/leaderboards/<board_id>/code",
+    operation_id="replaceInvitationCode",
     summary="Replace the invitation code",
+    description="Makes a new invitation code. The old one opens nothing any more; whoever joined"
+    " stays.",
     tags=["leaderboards"],
     security=_SECURITY,
     status_code=201,
@@ -147,7 +189,9 @@ def replace_code(request: Request, board_id: BoardId) -> Response[str]:
 
 @router.delete(
     "/v1/leaderboards/<board_id>/membership",
+    operation_id="leaveLeaderboard",
     summary="Leave a leaderboard",
+    description="Ends your membership. You are not shown there from this moment on.",
     tags=["leaderboards"],
     security=_SECURITY,
     status_code=204,
@@ -161,7 +205,9 @@ def leave_leaderboard(request: Request, board_id: BoardId) -> Response[str]:
 
 @router.delete(
     "/v1/leaderboards/<board_id>",
+    operation_id="deleteLeaderboard",
     summary="Delete a leaderboard of yours",
+    description="Deletes a leaderboard that is yours, with the membership of everybody in it.",
     tags=["leaderboards"],
     security=_SECURITY,
     status_code=204,

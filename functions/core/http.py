@@ -9,7 +9,7 @@ import binascii
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import (
@@ -18,15 +18,16 @@ from aws_lambda_powertools.event_handler import (
     Response,
     content_types,
 )
+from aws_lambda_powertools.event_handler.api_gateway import Route
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestUnsupportedContentType,
     RequestValidationError,
 )
 from aws_lambda_powertools.event_handler.request import Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from functions.core import metrics
+from functions.core import metrics, parameters
 from functions.core.config import config
 from functions.core.errors import (
     ApiError,
@@ -58,13 +59,24 @@ ALLOWED_HEADERS = [
 EXPOSED_HEADERS = [REQUEST_ID_HEADER, "Retry-After", "ETag", "Link", "X-Next-Cursor"]
 PRIVATE = "private, max-age=0, must-revalidate"  # kept by the browser, asked for anew each time
 PREFLIGHT_MAX_AGE = 86_400  # s
+SUCCESSES = {
+    200: "The request succeeded, and this is its answer.",
+    201: "It was made by this request.",
+    204: "The request succeeded, and the answer has no body.",
+    304: "The answer is the one whose `ETag` was sent in `If-None-Match`.",
+}
 
 
 class ErrorBody(BaseModel):
     """The one shape of an error."""
 
-    error: str
-    message: str
+    error: str = Field(
+        description="The code of the error, which never changes. Each response lists its codes.",
+        examples=["invalid_request"],
+    )
+    message: str = Field(
+        description="What is wrong, for a person to read.", examples=["The request cannot be read."]
+    )
 
 
 class App(APIGatewayHttpResolver):
@@ -73,15 +85,34 @@ class App(APIGatewayHttpResolver):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.raw_operations: dict[str, dict[str, Any]] = {}
+        self.raw_schemas: dict[str, dict[str, Any]] = {}
+        self._parameters: dict[Any, tuple[str, ...]] = {}
 
-    def document_raw(self, path: str, operation: dict[str, Any]) -> None:
+    def document_raw(self, path: str, operation: dict[str, Any], **schemas: dict[str, Any]) -> None:
         """OpenAPI for a route that reads the body itself, merged over what is generated."""
         self.raw_operations[path] = operation
+        self.raw_schemas |= schemas
+
+    def parameters_of_request(self) -> tuple[str, ...] | None:
+        """The query parameters that are documented for this request, if anything is.
+
+        Pages around the service and paths that do not exist have no documentation.
+        """
+        route = self.context["_route"]
+        known = any(route is candidate for candidate in self.routes())
+        if not known or not route.include_in_schema:
+            return None
+        if route not in self._parameters:
+            self._parameters[route] = tuple(parameters.declared(route.dependant))
+        return self._parameters[route]
 
     def methods_of(self, path: str) -> list[str]:
         """The methods that some route answers at `path`."""
-        routes = self._static_routes + self._dynamic_routes
-        return sorted({route.method for route in routes if route.rule.match(path)})
+        return sorted({route.method for route in self.routes() if route.rule.match(path)})
+
+    def routes(self) -> list[Route]:
+        """Every route of the room."""
+        return self._static_routes + self._dynamic_routes
 
 
 def cors() -> CORSConfig:
@@ -96,9 +127,24 @@ def cors() -> CORSConfig:
     )
 
 
-def app() -> App:
-    """A room's app: validation, the one error shape, CORS on every answer, also on a 500."""
+def app(*, unknown_parameter: type[ApiError] = Malformed, tolerant: Collection[str] = ()) -> App:
+    """A room's app: validation, the one error shape, CORS on every answer, also on a 500.
+
+    A query parameter that is not documented raises `unknown_parameter`, but at the paths in
+    `tolerant`, whose clients are older than their documentation.
+    """
     resolver = App(enable_validation=True, strip_prefixes=["/functions"], cors=cors())
+
+    def refuse_unknown_parameters(app: App, following: Callable[[App], Any]) -> Any:
+        sent = app.current_event.query_string_parameters
+        accepted = app.parameters_of_request() if sent else None
+        if accepted is not None and app.context["_path"] not in tolerant:
+            for name in sent:
+                if name not in accepted:
+                    raise unknown_parameter(parameters.unknown(name, accepted))
+        return following(app)
+
+    resolver.use(middlewares=[refuse_unknown_parameters])
 
     def no_route(error: NotFoundError) -> Response[str]:
         path = resolver.context["_path"]
@@ -255,33 +301,36 @@ def empty() -> Response[str]:
 def documented(
     *errors: type[ApiError], model: type[BaseModel] | None = None, status: int = 200
 ) -> dict[int, Any]:
-    """The `responses` of a route for OpenAPI: what it answers, and each error it may give."""
-    by_status: dict[int, list[type[ApiError]]] = {}
-    possible: tuple[type[ApiError], ...] = (*errors, InternalError)
+    """The `responses` of a route for OpenAPI: what it answers, and each error it may give.
+
+    Every route refuses what it cannot read, and may break.
+    """
+    by_status: dict[int, dict[str, None]] = {}
+    possible: tuple[type[ApiError], ...] = (*errors, Malformed, InternalError)
     for error in possible:
-        by_status.setdefault(error.status, []).append(error)
+        by_status.setdefault(error.status, {})[f"`{error.error}`"] = None
     responses: dict[int, Any] = {
-        code: {
-            "description": " · ".join(f"`{error.error}`" for error in found),
-            "content": {content_types.APPLICATION_JSON: {"model": ErrorBody}},
-        }
+        code: _response(f"The error is {_one_of([*found])}.", ErrorBody)
         for code, found in sorted(by_status.items())
     }
-    content = {content_types.APPLICATION_JSON: {"model": model}} if model else None
-    responses[status] = {"description": "Done", **({"content": content} if content else {})}
+    responses[status] = _response(SUCCESSES[status], model)
     return responses
 
 
 def not_modified() -> dict[int, Any]:
     """The 304 of a route that answers with `cached`."""
-    return {304: {"description": "Not modified: the caller has this answer"}}
+    return {304: _response(SUCCESSES[304], None)}
 
 
 def created(model: type[BaseModel]) -> dict[int, Any]:
     """The 201 of a route that also answers 200 when the thing was there already."""
-    return {
-        201: {
-            "description": "Created",
-            "content": {content_types.APPLICATION_JSON: {"model": model}},
-        }
-    }
+    return {201: _response(SUCCESSES[201], model)}
+
+
+def _one_of(names: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _response(description: str, model: type[BaseModel] | None) -> dict[str, Any]:
+    content = {content_types.APPLICATION_JSON: {"model": model}} if model else {}
+    return {"description": description, "content": content}

@@ -67,9 +67,28 @@ Timestamp = Annotated[
 class Event(TypedDict):
     """One event. The contract says `eventType`, monitors in the field send `type`."""
 
-    id: EventId
-    source: Annotated[str, Field(min_length=1, description="Must equal X-Source-ID.")]
-    timestamp: Annotated[Timestamp, Field(description="RFC 3339; microseconds are kept.")]
+    id: Annotated[
+        EventId,
+        Field(
+            description="An id that the monitor makes, which is unique within its source.",
+            examples=["evt_k3j9x2m1q8w7e6r5t4y3"],
+        ),
+    ]
+    source: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="The name of the source, which must equal `X-Source-ID`.",
+            examples=["laptop"],
+        ),
+    ]
+    timestamp: Annotated[
+        Timestamp,
+        Field(
+            description="The event happened at this RFC 3339 instant. Microseconds are kept.",
+            examples=["2026-11-20T09:45:00.123456Z"],
+        ),
+    ]
     payload: InstanceOf[dict[str, Any]]  # checked to be an object, not copied
     eventType: NotRequired[str]
     type: NotRequired[str]
@@ -94,45 +113,64 @@ Batch = Annotated[list[Event], FailFast()]
 class Accepted(BaseModel):
     """The answer to a batch."""
 
-    inserted: int
-    message: str
+    inserted: int = Field(
+        description="The number of events that were stored by this request.", examples=[2]
+    )
+    message: str = Field(
+        description="What happened, for a person to read.",
+        examples=["Successfully processed 2 events"],
+    )
+
+
+def event_schema() -> dict[str, Any]:
+    """An event for OpenAPI: with the kinds, which the parser looks up by itself."""
+    event = TypeAdapter(Event).json_schema()
+    kind = {"type": "string", "enum": list(KINDS), "examples": ["tool"]}
+    event["properties"] |= {
+        "eventType": {**kind, "description": "The kind of the event; `type` is the same field."},
+        "type": {**kind, "description": "The kind of the event; `eventType` is the same field."},
+        "payload": {
+            "type": "object",
+            "description": "What the monitor tells of the event. It is free, but for the kinds"
+            f" {', '.join(CAPTURE_KINDS)}, whose fields the README lists.",
+            "examples": [{"tool": "Read", "project": "loom", "language": "rust"}],
+        },
+    }
+    return event | {"description": "One event, with its kind in `eventType` or in `type`."}
 
 
 def operation() -> dict[str, Any]:
     """The body and headers of `POST /v1/ingest` for OpenAPI; the route itself reads raw bytes."""
-    event = TypeAdapter(Event).json_schema()
-    kind = {"type": "string", "enum": list(KINDS)}
-    event["properties"] |= {
-        "eventType": {**kind, "description": "Or `type`; if both, the same."},
-        "type": kind,
-        "payload": {
-            "type": "object",
-            "description": f"Free, except of {', '.join(CAPTURE_KINDS)}: see the README.",
-        },
-    }
-    header = {"in": "header", "required": True, "schema": {"type": "string", "minLength": 1}}
-    encoding = {"type": "string", "enum": ["gzip", "identity"]}
+    properties = event_schema()["properties"]
+    parts = ("id", "source", "timestamp", "type", "payload")
+    example = {name: properties[name]["examples"][0] for name in parts}
+    event = {"$ref": "#/components/schemas/Event"}
+    batch = {"type": "array", "items": event, "minItems": 1, "maxItems": MAX_BATCH}
     return {
         "parameters": [
-            {**header, "name": "X-Source-ID", "description": "The monitor's registered name"},
-            {**header, "required": False, "name": "Content-Encoding", "schema": encoding},
+            {
+                "in": "header",
+                "name": "X-Source-ID",
+                "required": True,
+                "description": "The name under which the monitor is registered.",
+                "schema": {"type": "string", "minLength": 1},
+                "example": "laptop",
+            },
+            {
+                "in": "header",
+                "name": "Content-Encoding",
+                "required": False,
+                "description": "The body is compressed in this way; the signature is over the bytes"
+                " as they are sent.",
+                "schema": {"type": "string", "enum": ["gzip", "identity"]},
+                "example": "gzip",
+            },
         ],
         "requestBody": {
             "required": True,
+            "description": "An array of events, or one event.",
             "content": {
-                "application/json": {
-                    "schema": {
-                        "anyOf": [
-                            {
-                                "type": "array",
-                                "items": event,
-                                "minItems": 1,
-                                "maxItems": MAX_BATCH,
-                            },
-                            event,
-                        ]
-                    }
-                }
+                "application/json": {"schema": {"anyOf": [batch, event]}, "example": [example]}
             },
         },
     }

@@ -1,14 +1,39 @@
 """Five-hour blocks over the wire."""
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from functions.query.models import Asked, PeriodAnswer
+from functions.core.parameters import WHOLE, refused_as
+from functions.query.models import (
+    Asked,
+    CostUsd,
+    PeriodAnswer,
+    TokensCacheRead,
+    TokensCacheWrite,
+    TokensInput,
+    TokensOutput,
+    Unpriced,
+)
+from functions.query.parameters import InvalidRange
+
+MAX_DAYS = 31  # what a Lambda reads of raw events in a few seconds
+TOO_LONG = f"At most {MAX_DAYS} days of blocks are accepted at once."
 
 
 class BlocksAsked(Asked):
-    """A period of at most 31 days; the last three days by default. No filter is accepted."""
+    """A period of at most 31 days; the last three days by default."""
+
+    days: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_DAYS), WHOLE] | None,
+        refused_as(InvalidRange, f"days is a whole number from 1. {TOO_LONG}"),
+        Field(
+            description="The period has this many days of the zone `tz`, and today is the last of"
+            " them. It cannot be combined with `from` or `to`.",
+            examples=[3],
+        ),
+    ] = None
 
 
 class BurnRateAnswer(BaseModel):
@@ -64,36 +89,31 @@ class UsageBlock(BaseModel):
         examples=[False],
     )
     calls: int = Field(description="Calls of models, on all machines.", examples=[42])
-    tokens_input: int
-    tokens_output: int
-    tokens_cache_read: int
-    tokens_cache_write: int
-    cost_usd: float | None = Field(
-        description="US dollars for the calls that have a price. It is null if there are calls and"
-        " none has a price.",
-        examples=[4.31],
-    )
-    unpriced: int = Field(
-        description="Calls whose model has no price. They are not in cost_usd.", examples=[0]
-    )
+    tokens_input: TokensInput
+    tokens_output: TokensOutput
+    tokens_cache_read: TokensCacheRead
+    tokens_cache_write: TokensCacheWrite
+    cost_usd: CostUsd
+    unpriced: Unpriced
     models: list[str] = Field(
         description="The models that were called, in the order of their first calls.",
         examples=[["claude-opus-4-5", "claude-haiku-4-5"]],
     )
     burn_rate: BurnRateAnswer | None = Field(
-        description="Of the active block. It is null for any other, and while the block has only"
-        " one call."
+        description="How fast the active block is used. It is null for any other block, and while"
+        " the active block has only one call."
     )
     projection: ProjectionAnswer | None = Field(
-        description="Of the active block. It is null wherever burn_rate is."
+        description="What the active block will have used by its end. It is null wherever"
+        " `burn_rate` is."
     )
 
 
 class BlocksAnswer(BaseModel):
     """Blocks and gaps in the order in which they begin. Each is whole, whatever the period cuts."""
 
-    period: PeriodAnswer
-    items: list[UsageBlock]
+    period: PeriodAnswer = Field(description="The period that was asked about.")
+    items: list[UsageBlock] = Field(description="The blocks and the gaps, the earliest first.")
     is_aligned: bool = Field(
         description="Whether it is certain where the first block begins. False means that calls"
         " follow each other without a pause of more than five hours for 31 days before the period,"
@@ -101,7 +121,7 @@ class BlocksAnswer(BaseModel):
         examples=[True],
     )
     purged_before: datetime | None = Field(
-        description="Set if events that the answer needs were deleted by retention: those before"
-        " this instant. Blocks before it are missing or too small.",
-        examples=[None],
+        description="Retention deleted events that the answer needs: those before this instant."
+        " Blocks before it are missing or too small. It is null if nothing is missing.",
+        examples=["2026-11-01T00:00:00Z"],
     )

@@ -10,17 +10,18 @@ from functions.query.errors_models import (
     ClassErrors,
     DayErrors,
     Errors,
+    ErrorsAsked,
     ErrorTotals,
     LaneErrors,
     ProgramErrors,
     ProjectErrors,
 )
-from functions.query.models import Asked
+from functions.query.parameters import FIRST_YEAR, LAST_YEAR
 from functions.rollup import refresh_days
 
 # An error reaches over days: what began in the period may be fixed by a command of any later day,
 # and what is fixed in it may have begun on any earlier one. Further than any event may lie.
-FIRST_DAY, LAST_DAY = date(period.FIRST_YEAR, 1, 2), date(period.LAST_YEAR, 1, 1)
+FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 2), date(LAST_YEAR, 1, 1)
 
 FIGURES = (
     "introduced",
@@ -35,19 +36,18 @@ FIGURES = (
 queries = sql.load(__file__, "errors.sql")
 
 
-def errors(user: User, asked: Asked, now: datetime) -> Errors:
+def errors(user: User, asked: ErrorsAsked, now: datetime) -> Errors:
     """Errors by class, program, lane, project and day, as they are at this moment.
 
-    Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
+    Raises `InvalidRange`, `InvalidTimezone`.
     """
     user.require("query:read")
-    narrowed = period.filters(asked, "source", "project")
     span = period.find(user, asked, now)
     bounds = span.bounds
     refresh_days(user.id, span.first_day, span.last_day)
     refresh_days(user.id, FIRST_DAY, LAST_DAY)
     [(pending,)] = db.call(user, queries.pending_days.sql, {})
-    rows = db.call(user, queries.errors.sql, {"zone": span.zone, **bounds, **narrowed})
+    rows = db.call(user, queries.errors.sql, {"zone": span.zone, **bounds, **asked.filters})
     parts: dict[str, list[dict[str, Any]]] = {}
     for part, name, *figures in rows:
         found = dict(zip(FIGURES, figures, strict=True))

@@ -4,7 +4,27 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from functions.query.models import PeriodAnswer
+from functions.query.models import Asked, PendingDays, PeriodAnswer
+from functions.query.parameters import ProjectFilter, SourceFilter
+
+
+class ErrorsAsked(Asked):
+    """Whose errors are counted: those of commands that this source sent, on this project."""
+
+    source: SourceFilter = None
+    project: ProjectFilter = None
+
+
+ErrorClass = Literal[
+    "syntax",
+    "missing_dependency",
+    "permission",
+    "network",
+    "test_failure",
+    "compile",
+    "timeout",
+    "other",
+]
 
 
 class ErrorFigures(BaseModel):
@@ -20,18 +40,18 @@ class ErrorFigures(BaseModel):
     success_rate: float | None = Field(
         ge=0,
         le=1,
-        description="The share of the introduced errors that are fixed by now. Null if there are"
-        " none.",
+        description="The share of the introduced errors that are fixed by now. It is null if there"
+        " are none.",
         examples=[0.75],
     )
     median_fix_seconds: float | None = Field(
         description="The median time from beginning to fix, of the errors that were fixed in the"
-        " period. Null if there are none.",
+        " period. It is null if there are none.",
         examples=[600.0],
     )
     mean_fix_seconds: float | None = Field(
         description="The mean time from beginning to fix, of the errors that were fixed in the"
-        " period. Null if there are none.",
+        " period. It is null if there are none.",
         examples=[840.0],
     )
 
@@ -48,7 +68,7 @@ class ErrorTotals(ErrorFigures):
     run_success_rate: float | None = Field(
         ge=0,
         le=1,
-        description="The share of the runs that succeeded. Null without runs.",
+        description="The share of the runs that succeeded. It is null without runs.",
         examples=[0.875],
     )
 
@@ -58,10 +78,9 @@ class ClassErrors(ErrorFigures):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    error_class: str = Field(
+    error_class: ErrorClass = Field(
         alias="class",
-        description="One of syntax, missing_dependency, permission, network, test_failure, compile,"
-        " timeout and other.",
+        description="What kind of error it is, as the command's output shows.",
         examples=["test_failure"],
     )
 
@@ -70,8 +89,8 @@ class ProgramErrors(ErrorTotals):
     """The errors of one program that agents run."""
 
     program: str | None = Field(
-        description="A program with its subcommand. Null collects commands of terminals, and"
-        " failures of agents whose program is not known.",
+        description="The program with its subcommand. It is null for commands of terminals, and"
+        " for failures of agents whose program is not known.",
         examples=["cargo test"],
     )
 
@@ -80,7 +99,7 @@ class LaneErrors(ErrorTotals):
     """The errors of one lane."""
 
     lane: Literal["human", "agent"] = Field(
-        description="human: commands of a terminal. agent: commands that an agent ran.",
+        description="The commands were run in a terminal (`human`) or by an agent (`agent`).",
         examples=["agent"],
     )
 
@@ -89,28 +108,28 @@ class ProjectErrors(ErrorTotals):
     """The errors of one project."""
 
     project: str | None = Field(
-        description="Null collects the commands that name no project.", examples=["loom"]
+        description="The project. It is null for commands that name none.", examples=["loom"]
     )
 
 
 class DayErrors(ErrorTotals):
     """The errors of one day. Days without commands and errors are left out."""
 
-    day: str = Field(description="YYYY-MM-DD, in the zone.", examples=["2026-11-20"])
+    day: str = Field(
+        description="The day in the zone, as YYYY-MM-DD.",
+        examples=["2026-11-20"],
+        json_schema_extra={"format": "date"},
+    )
 
 
 class Errors(BaseModel):
     """The rows of each list sum to the totals."""
 
-    period: PeriodAnswer
-    totals: ErrorTotals
+    period: PeriodAnswer = Field(description="The period that was asked about.")
+    totals: ErrorTotals = Field(description="All errors and commands of the period.")
     by_class: list[ClassErrors] = Field(description="The class with most errors comes first.")
     by_program: list[ProgramErrors] = Field(description="The program with most errors comes first.")
     by_lane: list[LaneErrors] = Field(description="The lane with most errors comes first.")
     by_project: list[ProjectErrors] = Field(description="The project with most errors comes first.")
     by_day: list[DayErrors] = Field(description="The oldest day comes first.")
-    pending_days: int = Field(
-        description="Days that are still to be computed, in the background, and that may change"
-        " this answer. 0 means that the answer is exact.",
-        examples=[0],
-    )
+    pending_days: PendingDays

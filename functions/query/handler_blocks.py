@@ -11,22 +11,23 @@ from aws_lambda_powertools.event_handler.request import Request
 from functions.core import bearer, http
 from functions.query import block_list
 from functions.query.blocks_models import BlocksAnswer, BlocksAsked
-from functions.query.handler_counts import answers
+from functions.query.handler_answers import answers
 
 router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get(
     "/v1/query/blocks",
-    summary="Five-hour blocks of model usage",
-    description="Blocks of five hours, as `ccusage blocks` shows them, over all your machines."
-    " `days=3` (the default) has the blocks of the last three days, with the burn rate and the"
-    " projection of the one that still runs. At most 31 days are accepted, and no filter.",
+    operation_id="listBlocks",
+    summary="List five-hour blocks of model usage",
+    description="Lists blocks of five hours, as `ccusage blocks` shows them, over all your"
+    " machines. `days=3` (the default) has the blocks of the last three days, with the burn rate"
+    " and the projection of the block that still runs. At most 31 days are accepted.",
     tags=["query"],
     security=[{"bearer": []}],
     responses=answers(BlocksAnswer),
 )
-def usage_blocks(request: Request, asked: Annotated[BlocksAsked, Query()]) -> Response[str]:
+def list_blocks(request: Request, asked: Annotated[BlocksAsked, Query()]) -> Response[str]:
     """Blocks and gaps that touch the period, the earliest first."""
     user = bearer.authenticate(http.headers(request))
     return http.cached(request, block_list.blocks(user, asked, datetime.now(UTC)))

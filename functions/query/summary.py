@@ -7,7 +7,7 @@ from typing import Any
 from functions.core import db, sql
 from functions.core.actor import User
 from functions.query import period, scoring
-from functions.query.models import Asked
+from functions.query.models import Filtered
 from functions.query.models_summary import BestHour, Streaks, Summary, Totals, Trend
 from functions.query.period import Period
 from functions.rollup import refresh_days
@@ -22,10 +22,10 @@ Figures = tuple[scoring.Time | str, scoring.Repairs | str]  # or why there is no
 queries = sql.load(__file__, "summary.sql")
 
 
-def summary(user: User, asked: Asked, now: datetime) -> Summary:
+def summary(user: User, asked: Filtered, now: datetime) -> Summary:
     """Totals, trend, streaks, best hour and score of a period."""
     user.require("query:read")
-    narrowed = period.filters(asked, "source", "project", "language", "kind")
+    narrowed = asked.filters
     span = period.find(user, asked, now)
     today = span.today
     before_it = {"before": span.previous.bounds["since"]}

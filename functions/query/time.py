@@ -3,12 +3,12 @@
 from collections import Counter
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import get_args
 
 from functions.core import db, sql
 from functions.core.actor import User
-from functions.query import period, service
-from functions.query.period import InvalidRange, Period
+from functions.query import period
+from functions.query.parameters import InvalidRange
+from functions.query.period import Period
 from functions.query.time_models import By, Lanes, NamedLanes, TimeAnswer, TimeAsked
 from functions.rollup import lane_totals, refresh_days
 
@@ -24,11 +24,10 @@ queries = sql.load(__file__, "time.sql")
 def time_by_lane(user: User, asked: TimeAsked, now: datetime) -> TimeAnswer:
     """Seconds of each lane, by day, project, language or category.
 
-    Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
+    Raises `InvalidRange`, `InvalidTimezone`.
     """
     user.require("query:read")
-    by: By = service.one_of("by", asked.by, get_args(By))
-    narrowed = period.filters(asked, "project", "language")
+    by, narrowed = asked.by, asked.filters
     span = period.find(user, asked, now)
     pending = 0
     if span.is_of_own_days:
