@@ -27,7 +27,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 from aws_lambda_powertools.event_handler.request import Request
 from pydantic import BaseModel, Field
 
-from functions.core import metrics, parameters
+from functions.core import compression, metrics, parameters
 from functions.core.config import config
 from functions.core.errors import (
     ApiError,
@@ -219,7 +219,8 @@ def entry(resolver: App, room: str) -> Handler:
         started = time.perf_counter()
         request_id = str(context.aws_request_id)
         logger.append_keys(request_id=request_id, error=None, claimed_source=None)
-        answer: dict[str, Any] = resolver.resolve(event, context)
+        answer: dict[str, Any] = resolver.resolve(compression.plain_tags(event), context)
+        compression.pack(event, answer)
         seconds = time.perf_counter() - started
         answer.setdefault("headers", {})[REQUEST_ID_HEADER] = request_id
         http = event.get("requestContext", {}).get("http", {})
