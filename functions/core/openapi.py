@@ -157,6 +157,8 @@ def _parameters(model: Any) -> Iterator[dict[str, Any]]:
 
 def _parameter(parameter: dict[str, Any]) -> dict[str, Any]:
     """`parameter` with its example beside its schema, and without null, which no URL can say."""
+    if parameter["in"] == "header":  # which Powertools writes in lower case
+        parameter["name"] = parameter["name"].title()
     schema = parameter["schema"]
     for name in ("title", "description"):
         schema.pop(name, None)

@@ -131,6 +131,7 @@ def event_schema() -> dict[str, Any]:
         "type": {**kind, "description": "The kind of the event; `eventType` is the same field."},
         "payload": {
             "type": "object",
+            "additionalProperties": True,
             "description": "What the monitor tells of the event. It is free, but for the kinds"
             f" {', '.join(CAPTURE_KINDS)}, whose fields the README lists.",
             "examples": [{"tool": "Read", "project": "loom", "language": "rust"}],
