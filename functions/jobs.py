@@ -134,7 +134,7 @@ class Done(BaseModel):
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    job: str = Field(description="The name of the job.", examples=["make_partitions"])
+    job: str = Field(description="This is the name of the job.", examples=["make_partitions"])
     status: Literal["done"] = Field(
         default="done", description="The job ran to its end.", examples=["done"]
     )

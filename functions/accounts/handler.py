@@ -47,7 +47,9 @@ _ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
 Limit = Annotated[
     int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
 ]
-SourceId = Annotated[UUID, Path(description="The id of one of your sources.", examples=[_ID])]
+SourceId = Annotated[
+    UUID, Path(description="This is the id of one of your sources.", examples=[_ID])
+]
 
 app = http.app()
 app.include_router(handler_profile.router)
@@ -176,7 +178,9 @@ def add_key(request: Request, source_id: SourceId, body: Annotated[Proof, Body()
 def revoke_key(
     request: Request,
     source_id: SourceId,
-    key_id: Annotated[UUID, Path(description="The id of a key of the source.", examples=[_ID])],
+    key_id: Annotated[
+        UUID, Path(description="This is the id of a key of the source.", examples=[_ID])
+    ],
 ) -> Response[str]:
     """Takes effect at once; again is harmless."""
     sources.revoke_key(_user(request), source_id, key_id)
@@ -235,7 +239,9 @@ def list_tokens(
 )
 def delete_token(
     request: Request,
-    token_id: Annotated[UUID, Path(description="The id of one of your tokens.", examples=[_ID])],
+    token_id: Annotated[
+        UUID, Path(description="This is the id of one of your tokens.", examples=[_ID])
+    ],
 ) -> Response[str]:
     """Takes effect at once."""
     tokens.delete(_user(request), token_id)

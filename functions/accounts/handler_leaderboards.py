@@ -40,7 +40,7 @@ _SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
 BoardId = Annotated[
     UUID,
     Path(
-        description="The id of a leaderboard that you are in.",
+        description="This is the id of a leaderboard that you are in.",
         examples=["7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"],
     ),
 ]

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from functions.core.actor import SCOPES
 from functions.core.config import SOURCE_NAME
+from functions.core.models import Model
 
 _ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
 _KEY = "o5Ia7nXg0bHc6q2l1TzP9rWmYkVd3sEuJf8xRt4CwLQ="
@@ -16,8 +17,8 @@ SourceName = Annotated[
     str,
     Field(
         pattern=SOURCE_NAME,
-        description="The name of the monitor: 1 to 128 printable ASCII characters without a space"
-        " at the ends. It is unique in the deployment.",
+        description="This is the name of the monitor: 1 to 128 printable ASCII characters without a"
+        " space at the ends. It is unique in the deployment.",
         examples=["laptop"],
     ),
 ]
@@ -26,7 +27,7 @@ PublicKey = Annotated[
     Field(
         min_length=44,
         max_length=44,
-        description="The Ed25519 public key: 32 bytes in base64.",
+        description="This is the Ed25519 public key: 32 bytes in base64.",
         examples=[_KEY],
     ),
 ]
@@ -35,8 +36,8 @@ Signature = Annotated[
     Field(
         min_length=88,
         max_length=88,
-        description="The Ed25519 signature over the statement, as the README says: 64 bytes in"
-        " base64.",
+        description="This is the Ed25519 signature over the statement, as the README says: 64 bytes"
+        " in base64.",
         examples=[
             "9Zb1nQmT4cVwYxK7rLsD2aHfJ0uGpEoR5iXkB8tNqM3yWvZ6jCdSgU1lPeFhAaOzT4cVwYxK7rLsD2aHfJ0uGg=="
         ],
@@ -47,21 +48,21 @@ Label = Annotated[
     str,
     Field(
         pattern=r"^[^\x00-\x1f\x7f]{1,128}$",
-        description="A name for the token: 1 to 128 printable characters.",
+        description="This is a name for the token: 1 to 128 printable characters.",
         examples=["dashboard"],
     ),
 ]
 
 
-class _Body(BaseModel):
+class _Body(Model):
     model_config = ConfigDict(extra="forbid")
 
 
-class Challenge(BaseModel):
+class Challenge(Model):
     """A nonce to be signed; the README says with which statement."""
 
     challenge: str = Field(
-        description="The nonce, which one registration may use.",
+        description="This is the nonce, which one registration may use.",
         examples=["Yk2mQ8sVt1xWb4nLz7pRc0dFg3hJe6uA9iKoTqXvMwE"],
     )
     expires_at: datetime = Field(
@@ -78,7 +79,7 @@ class Proof(_Body):
         Field(
             min_length=1,
             max_length=64,
-            description="A nonce from `POST /v1/sources/challenge`.",
+            description="This is a nonce from `POST /v1/sources/challenge`.",
             examples=["Yk2mQ8sVt1xWb4nLz7pRc0dFg3hJe6uA9iKoTqXvMwE"],
         ),
     ]
@@ -91,15 +92,16 @@ class NewSource(Proof):
     name: SourceName
 
 
-class Key(BaseModel):
+class Key(Model):
     """A key of a source."""
 
-    id: UUID = Field(description="The id of the key.", examples=[_ID])
+    id: UUID = Field(description="This is the id of the key.", examples=[_ID])
     public_key: str = Field(
-        description="The Ed25519 public key: 32 bytes in base64.", examples=[_KEY]
+        description="This is the Ed25519 public key: 32 bytes in base64.", examples=[_KEY]
     )
     configured: bool = Field(
-        description="Whether the key comes from the deployment's settings.", examples=[False]
+        description="This says whether the key comes from the deployment's settings.",
+        examples=[False],
     )
     created_at: datetime = Field(
         description="The key was added at this instant.", examples=["2026-11-01T08:00:00Z"]
@@ -110,30 +112,31 @@ class Key(BaseModel):
     )
 
 
-class Lag(BaseModel):
+class Lag(Model):
     """How long the newest event of a batch took to arrive, for the newest batches of a day."""
 
     median_seconds: float | None = Field(
-        description="The median of the batches that are not late. It is below zero if the monitor's"
-        " clock is ahead, and null if there are no such batches.",
+        description="This is the median of the batches that are not late. It is below zero if the"
+        " monitor's clock is ahead, and null if there are no such batches.",
         examples=[4.2],
     )
     max_seconds: float | None = Field(
-        description="The longest of the batches that are not late. It is null if there are none.",
+        description="This is the longest of the batches that are not late. It is null if there are"
+        " none.",
         examples=[61.5],
     )
     batches: int = Field(
-        description="The batches that were looked at: the newest 50 of the last 24 hours.",
+        description="This many batches were looked at: the newest 50 of the last 24 hours.",
         examples=[50],
     )
     late_batches: int = Field(
-        description="The batches that came more than an hour late: they were kept while offline,"
-        " were imported, or the monitor's clock is slow.",
+        description="This many batches came more than an hour late: they were kept while"
+        " offline, were imported, or the monitor's clock is slow.",
         examples=[0],
     )
 
 
-class Gap(BaseModel):
+class Gap(Model):
     """A stretch without a batch that is longer than expected."""
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -149,17 +152,17 @@ class Gap(BaseModel):
         examples=["2026-11-20T08:00:00Z"],
     )
     first_event_at: datetime | None = Field(
-        description="The instant of the first event in the batch that ended the gap. If it is near"
-        " `from`, nothing was lost. It is null while the gap lasts.",
+        description="This is the instant of the first event in the batch that ended the gap. If it"
+        " is near `from`, nothing was lost. It is null while the gap lasts.",
         examples=["2026-11-20T07:58:00Z"],
     )
 
 
-class Source(BaseModel):
+class Source(Model):
     """A monitor, and whether it is heard of."""
 
-    id: UUID = Field(description="The id of the source.", examples=[_ID])
-    name: str = Field(description="The name of the monitor.", examples=["laptop"])
+    id: UUID = Field(description="This is the id of the source.", examples=[_ID])
+    name: str = Field(description="This is the name of the monitor.", examples=["laptop"])
     created_at: datetime = Field(
         description="The source was registered at this instant.", examples=["2026-11-01T08:00:00Z"]
     )
@@ -168,8 +171,8 @@ class Source(BaseModel):
         examples=["2026-11-20T09:45:02Z"],
     )
     last_event_at: datetime | None = Field(
-        description="The instant of the newest event, by the monitor's clock. It is null before"
-        " the first one.",
+        description="This is the instant of the newest event, by the monitor's clock. It is null"
+        " before the first one.",
         examples=["2026-11-20T09:45:00Z"],
     )
     expected_every_hours: int | None = Field(
@@ -178,14 +181,14 @@ class Source(BaseModel):
         examples=[24],
     )
     silent: bool = Field(
-        description="Whether the source was not heard of for longer than is expected.",
+        description="This says whether the source was not heard of for longer than is expected.",
         examples=[False],
     )
-    lag: Lag = Field(description="How long events take to arrive.")
+    lag: Lag = Field(description="This says how long events take to arrive.")
     gaps: list[Gap] = Field(
-        description="The gaps of the last 14 days, the newest first, ten at most."
+        description="These are the gaps of the last 14 days, the newest first, ten at most."
     )
-    keys: list[Key] = Field(description="The keys of the source, revoked ones included.")
+    keys: list[Key] = Field(description="These are the keys of the source, revoked ones included.")
 
 
 class SourceChanges(_Body):
@@ -200,12 +203,12 @@ class SourceChanges(_Body):
     )
 
 
-class Sources(BaseModel):
+class Sources(Model):
     """A page of monitors, by name."""
 
-    items: list[Source] = Field(description="The monitors of this page, by name.")
+    items: list[Source] = Field(description="These are the monitors of this page, by name.")
     next: str | None = Field(
-        description="The `cursor` of the next page. It is null on the last page.",
+        description="This is the `cursor` of the next page. It is null on the last page.",
         examples=["laptop"],
     )
 
@@ -219,7 +222,7 @@ class NewToken(_Body):
         Field(
             min_length=1,
             max_length=16,
-            description="What the token may do. It cannot do more than whoever makes it.",
+            description="This says what the token may do. It cannot do more than whoever makes it.",
             examples=[["query:read"]],
         ),
     ]
@@ -236,12 +239,14 @@ class NewToken(_Body):
     )
 
 
-class Token(BaseModel):
+class Token(Model):
     """An access token, without its secret."""
 
-    id: UUID = Field(description="The id of the token.", examples=[_ID])
-    name: str = Field(description="The name of the token.", examples=["dashboard"])
-    scopes: list[str] = Field(description="What the token may do.", examples=[["query:read"]])
+    id: UUID = Field(description="This is the id of the token.", examples=[_ID])
+    name: str = Field(description="This is the name of the token.", examples=["dashboard"])
+    scopes: list[str] = Field(
+        description="This says what the token may do.", examples=[["query:read"]]
+    )
     created_at: datetime = Field(
         description="The token was made at this instant.", examples=["2026-11-01T08:00:00Z"]
     )
@@ -259,15 +264,17 @@ class IssuedToken(Token):
     """An access token at the only moment when its secret is shown."""
 
     token: str = Field(
-        description="The secret, to be sent as `Authorization: Bearer …`. It is not shown again.",
+        description="This is the secret, to be sent as `Authorization: Bearer …`. It is not shown"
+        " again.",
         examples=["vlm_Yk2mQ8sVt1xWb4nLz7pRc0dFg3hJe6uA9iKoTqXvMwE"],
     )
 
 
-class Tokens(BaseModel):
+class Tokens(Model):
     """A page of tokens, the oldest first."""
 
-    items: list[Token] = Field(description="The tokens of this page, the oldest first.")
+    items: list[Token] = Field(description="These are the tokens of this page, the oldest first.")
     next: str | None = Field(
-        description="The `cursor` of the next page. It is null on the last page.", examples=[_ID]
+        description="This is the `cursor` of the next page. It is null on the last page.",
+        examples=[_ID],
     )

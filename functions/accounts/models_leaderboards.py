@@ -5,7 +5,9 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from functions.core.models import Model
 
 PUBLIC = "public"
 CODE_PATTERN = r"^[A-Za-z0-9_-]{22}$"  # 128 bits in URL-safe base64
@@ -32,14 +34,14 @@ class Period(StrEnum):
 BoardKey = Annotated[
     UUID | str,
     Field(
-        description="The id of the leaderboard, or `public`.",
+        description="This is the id of the leaderboard, or `public`.",
         union_mode="left_to_right",
         examples=["7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"],
     ),
 ]
 
 
-class _Body(BaseModel):
+class _Body(Model):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
@@ -50,7 +52,7 @@ class NewLeaderboard(_Body):
         str,
         Field(
             pattern=r"^[^\x00-\x1f\x7f]{1,64}$",
-            description="The name of the leaderboard: 1 to 64 printable characters.",
+            description="This is the name of the leaderboard: 1 to 64 printable characters.",
             examples=["Night weavers"],
         ),
     ]
@@ -63,30 +65,34 @@ class Invitation(_Body):
         str,
         Field(
             pattern=CODE_PATTERN,
-            description="The invitation code that a member passed on.",
+            description="This is the invitation code that a member passed on.",
             examples=[_CODE],
         ),
     ]
 
 
-class Leaderboard(BaseModel):
+class Leaderboard(Model):
     """A ranking that you may see."""
 
     id: BoardKey
-    name: str = Field(description="The name of the leaderboard.", examples=["Night weavers"])
-    is_owner: bool = Field(description="Whether the leaderboard is yours.", examples=[True])
+    name: str = Field(
+        description="This is the name of the leaderboard.", examples=["Night weavers"]
+    )
+    is_owner: bool = Field(
+        description="This says whether the leaderboard is yours.", examples=[True]
+    )
     created_at: datetime | None = Field(
         description="The leaderboard was made at this instant. It is null for the public one.",
         examples=["2026-11-01T08:00:00Z"],
     )
 
 
-class Leaderboards(BaseModel):
+class Leaderboards(Model):
     """All leaderboards that you may see, the public one first."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
-    items: list[Leaderboard] = Field(description="The leaderboards, never more than 21.")
+    items: list[Leaderboard] = Field(description="These are the leaderboards, never more than 21.")
     next: None = Field(
         default=None,
         description="It is always null, because there is one page only.",
@@ -98,23 +104,26 @@ class InvitingLeaderboard(Leaderboard):
     """A ranking at the only moment when its invitation code is shown."""
 
     code: str = Field(
-        description="The invitation code, to be passed on. It is not shown again.", examples=[_CODE]
+        description="This is the invitation code, to be passed on. It is not shown again.",
+        examples=[_CODE],
     )
 
 
-class Standing(BaseModel):
+class Standing(Model):
     """The place of one person."""
 
-    rank: int = Field(description="The place, which equal values share.", examples=[1])
-    handle: str = Field(description="The handle that the person chose.", examples=["ada"])
+    rank: int = Field(description="This is the place, which equal values share.", examples=[1])
+    handle: str = Field(description="This is the handle that the person chose.", examples=["ada"])
     value: int = Field(description="The person has this much of what is compared.", examples=[4210])
 
 
-class Ranking(BaseModel):
+class Ranking(Model):
     """A page of a ranking, the best first."""
 
     id: BoardKey
-    name: str = Field(description="The name of the leaderboard.", examples=["Night weavers"])
+    name: str = Field(
+        description="This is the name of the leaderboard.", examples=["Night weavers"]
+    )
     metric: Metric = Field(description="People are ranked by this figure.", examples=["events"])
     period: Period = Field(description="The current week or month is compared.", examples=["week"])
     starts_at: datetime = Field(
@@ -123,8 +132,8 @@ class Ranking(BaseModel):
     ends_at: datetime = Field(
         description="The period ends before this instant.", examples=["2026-11-23T00:00:00Z"]
     )
-    items: list[Standing] = Field(description="The places of this page, the best first.")
+    items: list[Standing] = Field(description="These are the places of this page, the best first.")
     next: str | None = Field(
-        description="The `cursor` of the next page. It is null on the last page.",
+        description="This is the `cursor` of the next page. It is null on the last page.",
         examples=["4210.ada"],
     )

@@ -4,7 +4,9 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from functions.core.models import Model
 
 _ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
 
@@ -12,19 +14,21 @@ Handle = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,38}$")]
 Months = Annotated[int, Field(ge=1, le=1_200)]
 
 
-class Profile(BaseModel):
+class Profile(Model):
     """The settings of a person."""
 
-    id: UUID = Field(description="The id of your account.", examples=[_ID])
+    id: UUID = Field(description="This is the id of your account.", examples=[_ID])
     handle: str | None = Field(
-        description="The name that others see. It is null if you chose none.", examples=["ada"]
+        description="This is the name that others see. It is null if you chose none.",
+        examples=["ada"],
     )
     email: str | None = Field(
-        description="The e-mail address that your sign-in says. It cannot be changed here.",
+        description="This is the e-mail address that your sign-in says. It cannot be changed here.",
         examples=["ada@example.org"],
     )
     timezone: str = Field(
-        description="The IANA time zone by which your days are cut.", examples=["Europe/Berlin"]
+        description="This is the IANA time zone by which your days are cut.",
+        examples=["Europe/Berlin"],
     )
     idle_timeout_minutes: int = Field(
         description="Events that are at most this many minutes apart are one stretch of work.",
@@ -35,11 +39,12 @@ class Profile(BaseModel):
         examples=[24],
     )
     effective_retention_months: int | None = Field(
-        description="The shorter of your limit and the deployment's. It is null if there is none.",
+        description="This is the shorter of your limit and the deployment's. It is null if there is"
+        " none.",
         examples=[12],
     )
     leaderboard_opt_in: bool = Field(
-        description="Whether leaderboards show you to others.", examples=[False]
+        description="This says whether leaderboards show you to others.", examples=[False]
     )
     purged_before: datetime | None = Field(
         description="Raw events before this instant are deleted or are being deleted. It is null if"
@@ -51,21 +56,21 @@ class Profile(BaseModel):
     )
 
 
-class ProfileChanges(BaseModel):
+class ProfileChanges(Model):
     """Settings to be changed. What is absent stays as it is."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     handle: Handle | None = Field(
         default_factory=lambda: None,
-        description="The name that others see: 2 to 39 of a–z, 0–9, _ and -. It is unique in the"
-        " deployment. Null takes it away.",
+        description="This is the name that others see: 2 to 39 of a–z, 0–9, _ and -. It is unique"
+        " in the deployment. Null takes it away.",
         examples=["ada"],
     )
     timezone: Annotated[str, Field(min_length=1, max_length=64)] = Field(
         default_factory=lambda: "UTC",
-        description="The IANA time zone by which your days are cut. The daily figures are computed"
-        " anew.",
+        description="This is the IANA time zone by which your days are cut. The daily figures are"
+        " computed anew.",
         examples=["Europe/Berlin"],
     )
     idle_timeout_minutes: Annotated[int, Field(ge=1, le=120)] = Field(
@@ -81,26 +86,28 @@ class ProfileChanges(BaseModel):
     )
     leaderboard_opt_in: bool = Field(
         default_factory=lambda: False,
-        description="Whether leaderboards show you to others. It needs a handle.",
+        description="This says whether leaderboards show you to others. It needs a handle.",
         examples=[True],
     )
 
 
-class Purge(BaseModel):
+class Purge(Model):
     """The receipt of one deletion by retention."""
 
-    id: UUID = Field(description="The id of the receipt.", examples=[_ID])
+    id: UUID = Field(description="This is the id of the receipt.", examples=[_ID])
     first_occurred_at: datetime = Field(
-        description="The instant of the oldest event that was deleted.",
+        description="This is the instant of the oldest event that was deleted.",
         examples=["2025-10-01T00:03:00Z"],
     )
     last_occurred_at: datetime = Field(
-        description="The instant of the newest event that was deleted.",
+        description="This is the instant of the newest event that was deleted.",
         examples=["2025-10-31T23:41:00Z"],
     )
-    events: int = Field(description="The number of events that were deleted.", examples=[18204])
+    events: int = Field(
+        description="This is the number of events that were deleted.", examples=[18204]
+    )
     digest: str = Field(
-        description="The SHA-256 over the identities of the events, in hexadecimal.",
+        description="This is the SHA-256 over the identities of the events, in hexadecimal.",
         examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
     )
     purged_at: datetime = Field(
@@ -108,10 +115,11 @@ class Purge(BaseModel):
     )
 
 
-class Purges(BaseModel):
+class Purges(Model):
     """A page of receipts, the oldest first."""
 
-    items: list[Purge] = Field(description="The receipts of this page, the oldest first.")
+    items: list[Purge] = Field(description="These are the receipts of this page, the oldest first.")
     next: UUID | None = Field(
-        description="The `cursor` of the next page. It is null on the last page.", examples=[_ID]
+        description="This is the `cursor` of the next page. It is null on the last page.",
+        examples=[_ID],
     )

@@ -71,11 +71,13 @@ class ErrorBody(BaseModel):
     """The one shape of an error."""
 
     error: str = Field(
-        description="The code of the error, which never changes. Each response lists its codes.",
+        description="This is the code of the error, which never changes. Each response lists its"
+        " codes.",
         examples=["invalid_request"],
     )
     message: str = Field(
-        description="What is wrong, for a person to read.", examples=["The request cannot be read."]
+        description="This says what is wrong, for a person to read.",
+        examples=["The request cannot be read."],
     )
 
 

@@ -30,7 +30,7 @@ TAGS = {
     "tokens": "Access tokens for programs are made, listed and revoked.",
     "profile": "Your settings are read and changed.",
     "leaderboards": "People who opted in are ranked.",
-    "jobs": "A scheduler runs the jobs of the deployment.",
+    "jobs": "The jobs of the deployment are run by a scheduler.",
 }
 SECURITY_SCHEMES = {
     "bearer": {

@@ -70,7 +70,7 @@ class Event(TypedDict):
     id: Annotated[
         EventId,
         Field(
-            description="An id that the monitor makes, which is unique within its source.",
+            description="This is an id that the monitor makes, which is unique within its source.",
             examples=["evt_k3j9x2m1q8w7e6r5t4y3"],
         ),
     ]
@@ -78,7 +78,7 @@ class Event(TypedDict):
         str,
         Field(
             min_length=1,
-            description="The name of the source, which must equal `X-Source-ID`.",
+            description="This is the name of the source, which must equal `X-Source-ID`.",
             examples=["laptop"],
         ),
     ]
@@ -98,9 +98,9 @@ class Event(TypedDict):
             Field(
                 ge=0,
                 le=MAX_REVISION,
-                description="Given for an event whose id is unique for its owner, whatever source"
-                " sends it, such as a message of a session log. The event with the highest revision"
-                " is stored.",
+                description="This is given for an event whose id is unique for its owner, whatever"
+                " source sends it, such as a message of a session log. The event with the highest"
+                " revision is stored.",
                 examples=[1772445605000],
             ),
         ]
@@ -114,10 +114,10 @@ class Accepted(BaseModel):
     """The answer to a batch."""
 
     inserted: int = Field(
-        description="The number of events that were stored by this request.", examples=[2]
+        description="This is the number of events that were stored by this request.", examples=[2]
     )
     message: str = Field(
-        description="What happened, for a person to read.",
+        description="This says what happened, for a person to read.",
         examples=["Successfully processed 2 events"],
     )
 
@@ -127,13 +127,19 @@ def event_schema() -> dict[str, Any]:
     event = TypeAdapter(Event).json_schema()
     kind = {"type": "string", "enum": list(KINDS), "examples": ["tool"]}
     event["properties"] |= {
-        "eventType": {**kind, "description": "The kind of the event; `type` is the same field."},
-        "type": {**kind, "description": "The kind of the event; `eventType` is the same field."},
+        "eventType": {
+            **kind,
+            "description": "This is the kind of the event, unless `type` says it.",
+        },
+        "type": {
+            **kind,
+            "description": "This is the kind of the event, unless `eventType` says it.",
+        },
         "payload": {
             "type": "object",
             "additionalProperties": True,
-            "description": "What the monitor tells of the event. It is free, but for the kinds"
-            f" {', '.join(CAPTURE_KINDS)}, whose fields the README lists.",
+            "description": "This is what the monitor tells of the event. It is free, but for the"
+            f" kinds {', '.join(CAPTURE_KINDS)}, whose fields the README lists.",
             "examples": [{"tool": "Read", "project": "loom", "language": "rust"}],
         },
     }
@@ -153,7 +159,7 @@ def operation() -> dict[str, Any]:
                 "in": "header",
                 "name": "X-Source-ID",
                 "required": True,
-                "description": "The name under which the monitor is registered.",
+                "description": "The monitor is registered under this name.",
                 "schema": {"type": "string", "minLength": 1},
                 "example": "laptop",
             },
@@ -169,7 +175,7 @@ def operation() -> dict[str, Any]:
         ],
         "requestBody": {
             "required": True,
-            "description": "An array of events, or one event.",
+            "description": "The body is an array of events, or one event.",
             "content": {
                 "application/json": {"schema": {"anyOf": [batch, event]}, "example": [example]}
             },

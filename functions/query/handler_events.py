@@ -39,7 +39,7 @@ def exported() -> dict[int, Any]:
     """What an export may answer, for OpenAPI."""
     documented = pages(EventPage)
     documented[200] = {
-        "description": "A line of JSON for each event. If there are more, the header `Link` has the"
+        "description": "Each event is a line of JSON. If there are more, the header `Link` has the"
         " address of the next answer, and `X-Next-Cursor` has its `cursor`.",
         "content": {NDJSON: {"schema": {"type": "string"}}},
     }

@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
+from functions.core.models import Model
 from functions.core.parameters import WHOLE
 from functions.query.parameters import (
     Cursor,
@@ -25,7 +26,7 @@ Grain = Literal["hour", "day", "week"]
 Grouping = Literal["kind", "project", "language", "source", "none"]
 
 
-class Asked(BaseModel):
+class Asked(Model):
     """The parameters that questions share. `from` and `to`, or `days`."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -64,14 +65,14 @@ class PagedAsked(Filtered):
 Next = Annotated[
     str | None,
     Field(
-        description="The `cursor` of the next page. It is null on the last page.",
+        description="This is the `cursor` of the next page. It is null on the last page.",
         examples=["WyJkYXk6bm9uZSIsIjIwMjYtMTEtMjAiXQ"],
     ),
 ]
 Project = Annotated[
     str | None,
     Field(
-        description="The project. It is null for what names no project.",
+        description="This is the project. It is null for what names no project.",
         examples=["loom"],
     ),
 ]
@@ -90,26 +91,29 @@ TokensCacheWrite = Annotated[
 CostUsd = Annotated[
     float | None,
     Field(
-        description="US dollars for the calls that have a price. It is null if there are calls and"
-        " none has a price.",
+        description="The calls that have a price cost this many US dollars. It is null if there are"
+        " calls and none has a price.",
         examples=[4.31],
     ),
 ]
 Unpriced = Annotated[
     int,
-    Field(description="Calls whose model has no price. They are not in `cost_usd`.", examples=[0]),
+    Field(
+        description="This many calls have a model without a price. They are not in `cost_usd`.",
+        examples=[0],
+    ),
 ]
 PendingDays = Annotated[
     int,
     Field(
-        description="Days that are still to be computed, in the background, and that may change"
+        description="This many days are still to be computed, in the background, and may change"
         " this answer. 0 means that the answer is exact.",
         examples=[0],
     ),
 ]
 
 
-class PeriodAnswer(BaseModel):
+class PeriodAnswer(Model):
     """The period that an answer is about."""
 
     model_config = ConfigDict(serialize_by_alias=True)
@@ -127,12 +131,12 @@ class PeriodAnswer(BaseModel):
         json_schema_extra={"format": "date-time"},
     )
     timezone: str = Field(
-        description="The IANA time zone by which days and weeks are cut.",
+        description="This is the IANA time zone by which days and weeks are cut.",
         examples=["Europe/Berlin"],
     )
 
 
-class HeatmapAsked(BaseModel):
+class HeatmapAsked(Model):
     """The parameters of VibeTea's query."""
 
     days: Annotated[
@@ -150,29 +154,29 @@ class HeatmapAsked(BaseModel):
     ] = None
 
 
-class HourlyAggregate(BaseModel):
+class HourlyAggregate(Model):
     """How many events one source had in one hour."""
 
-    source: str = Field(description="The name of the source.", examples=["laptop"])
+    source: str = Field(description="This is the name of the source.", examples=["laptop"])
     date: str = Field(
-        description="The day of the hour in UTC, as YYYY-MM-DD.",
+        description="This is the day of the hour in UTC, as YYYY-MM-DD.",
         examples=["2026-11-20"],
         json_schema_extra={"format": "date"},
     )
-    hour: int = Field(ge=0, le=23, description="The hour of the day in UTC.", examples=[9])
+    hour: int = Field(ge=0, le=23, description="This is the hour of the day in UTC.", examples=[9])
     eventCount: int = Field(  # noqa: N815 (the contract's name)
         description="The source had this many events in this hour.", examples=[42]
     )
 
 
-class QueryMeta(BaseModel):
+class QueryMeta(Model):
     """What was asked, and when the answer was made."""
 
     totalCount: int = Field(  # noqa: N815
-        description="The number of entries in `aggregates`.", examples=[1]
+        description="This is the number of entries in `aggregates`.", examples=[1]
     )
     daysRequested: int = Field(  # noqa: N815
-        description="The number of days that were asked for.", examples=[7]
+        description="This is the number of days that were asked for.", examples=[7]
     )
     fetchedAt: str = Field(  # noqa: N815
         description="The answer was made at this RFC 3339 instant, in UTC.",
@@ -181,10 +185,10 @@ class QueryMeta(BaseModel):
     )
 
 
-class QueryAnswer(BaseModel):
+class QueryAnswer(Model):
     """Hourly counts, newest first."""
 
     aggregates: list[HourlyAggregate] = Field(
-        description="An entry for each source and hour with events; the newest hour comes first."
+        description="Each source and hour with events has an entry; the newest hour comes first."
     )
     meta: QueryMeta = Field(description="This says what was asked, and when the answer was made.")

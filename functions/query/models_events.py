@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from functions.core.models import Model
 from functions.core.parameters import WHOLE
 from functions.query.models import Filtered, Next
 from functions.query.parameters import Cursor, at_most, one_of
@@ -47,25 +48,27 @@ class ExportAsked(EventsAsked):
 
 
 def _named(what: str, example: str) -> Any:
-    return Field(description=f"The {what}. It is null if the event names none.", examples=[example])
+    return Field(
+        description=f"This is the {what}. It is null if the event names none.", examples=[example]
+    )
 
 
 def _tokens(what: str) -> Any:
     return Field(
-        description=f"Tokens that {what}. It is null if the event is not about tokens.",
+        description=f"{what}. It is null if the event is not about tokens.",
         examples=[1200],
     )
 
 
-class OwnEvent(BaseModel):
+class OwnEvent(Model):
     """One event as it is stored."""
 
     id: str = Field(
-        description="The id that the source gave it, which is unique within the source.",
+        description="This is the id that the source gave it, which is unique within the source.",
         examples=["evt_k3j9x2m1q8w7e6r5t4y3"],
     )
     source: str | None = Field(
-        description="The name of the source. It is null if the source was deleted.",
+        description="This is the name of the source. It is null if the source was deleted.",
         examples=["laptop"],
     )
     occurred_at: str = Field(
@@ -73,29 +76,33 @@ class OwnEvent(BaseModel):
         examples=["2026-11-20T09:45:00.000000Z"],
         json_schema_extra={"format": "date-time"},
     )
-    kind: str = Field(description="The kind of the event.", examples=["tool"])
+    kind: str = Field(description="This is the kind of the event.", examples=["tool"])
     project: str | None = _named("project", "loom")
     language: str | None = _named("programming language", "rust")
     branch: str | None = _named("branch of version control", "main")
-    is_error: bool = Field(description="Whether the event reports an error.", examples=[False])
+    is_error: bool = Field(
+        description="This says whether the event reports an error.", examples=[False]
+    )
     provider: str | None = _named("provider of the model that was called", "anthropic")
     model: str | None = _named("model that was called", "claude-opus-4-5")
-    tokens_input: int | None = _tokens("the model read, without those of the cache")
-    tokens_output: int | None = _tokens("the model wrote")
-    tokens_cache_read: int | None = _tokens("the model read from the cache")
-    tokens_cache_write: int | None = _tokens("were written to the cache")
+    tokens_input: int | None = _tokens(
+        "The model read this many tokens, without those of the cache"
+    )
+    tokens_output: int | None = _tokens("The model wrote this many tokens")
+    tokens_cache_read: int | None = _tokens("The model read this many tokens from the cache")
+    tokens_cache_write: int | None = _tokens("This many tokens were written to the cache")
     cost_usd: float | None = Field(
-        description="US dollars that the call cost. It is null if the model has no price.",
+        description="The call cost this many US dollars. It is null if the model has no price.",
         examples=[0.042],
     )
     payload: dict[str, Any] = Field(
-        description="What the source sent about the event, as it was sent.",
+        description="This says what the source sent about the event, as it was sent.",
         examples=[{"tool": "Read", "project": "loom", "language": "rust"}],
     )
 
 
-class EventPage(BaseModel):
+class EventPage(Model):
     """Events in the order of the instants at which they happened."""
 
-    items: list[OwnEvent] = Field(description="The events of this page.")
+    items: list[OwnEvent] = Field(description="These are the events of this page.")
     next: Next

@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from functions.core.models import Model
 from functions.query.models import CostUsd, Events, PeriodAnswer
 from functions.query.models_counts import CountsWithoutCost
 
@@ -15,104 +16,116 @@ class Totals(CountsWithoutCost):
 
     cost_usd: CostUsd
     unpriced: int | None = Field(
-        description="Calls whose model has no price. They are not in `cost_usd`;"
+        description="This many calls have a model without a price. They are not in `cost_usd`;"
         " `/v1/query/tokens` names the models. It is null with a filter by language or kind,"
         " because calls are not kept by these.",
         examples=[0],
     )
     active_days: int = Field(
-        description="Days of the zone that have at least one event.", examples=[18]
+        description="This many days of the zone have at least one event.", examples=[18]
     )
 
 
-class Trend(BaseModel):
+class Trend(Model):
     """The change against the previous period. 0.25 is a quarter more, -0.5 is half as many."""
 
     events: float | None = Field(
-        description="The change of events. It is null if the previous period had none.",
+        description="Events changed by this share. It is null if there were none before.",
         examples=[0.25],
     )
     errors: float | None = Field(
-        description="The change of errors. It is null if the previous period had none.",
+        description="Errors changed by this share. It is null if there were none before.",
         examples=[-0.5],
     )
     tokens: float | None = Field(
-        description="The change of all tokens. It is null if the previous period had none.",
+        description="All tokens changed by this share. It is null if there were none before.",
         examples=[0.1],
     )
     cost_usd: float | None = Field(
-        description="The change of costs. It is null if the previous period had none.",
+        description="Costs changed by this share. It is null if there were none before.",
         examples=[0.08],
     )
     active_days: float | None = Field(
-        description="The change of active days. It is null if the previous period had none.",
+        description="Active days changed by this share. It is null if there were none before.",
         examples=[0.0],
     )
 
 
-class Streaks(BaseModel):
+class Streaks(Model):
     """Days of the zone in a row that have events, whatever period was asked about."""
 
     current: int = Field(
-        description="The days of the streak that lasts. It ends today, or yesterday while today"
-        " has no event yet.",
+        description="These are the days of the streak that lasts. It ends today, or yesterday while"
+        " today has no event yet.",
         examples=[6],
     )
     longest: int = Field(
-        description="The days of the longest streak of the last three years.", examples=[31]
+        description="These are the days of the longest streak of the last three years.",
+        examples=[31],
     )
 
 
-class BestHour(BaseModel):
+class BestHour(Model):
     """The hour of the day that has the most events of the period."""
 
-    hour: int = Field(ge=0, le=23, description="The hour of the day, in the zone.", examples=[10])
+    hour: int = Field(
+        ge=0, le=23, description="This is the hour of the day, in the zone.", examples=[10]
+    )
     events: Events
 
 
-class Part(BaseModel):
+class Part(Model):
     """One part of the score."""
 
     name: PartName = Field(
-        description="The part; the README says how each one is computed.", examples=["focus"]
+        description="This part is meant; the README says how each one is computed.",
+        examples=["focus"],
     )
     value: float = Field(
         ge=0, le=100, description="The part has this value, from 0 to 100.", examples=[72.5]
     )
     weight: int = Field(
-        description="How much the part counts among the parts that have data.", examples=[30]
+        description="This says how much the part counts among the parts that have data.",
+        examples=[30],
     )
 
 
-class LeftOut(BaseModel):
+class LeftOut(Model):
     """A part of the score without data."""
 
-    name: PartName = Field(description="The part that is left out.", examples=["plan_completion"])
-    reason: str = Field(description="Why the part has no data.", examples=["no plans are kept"])
+    name: PartName = Field(
+        description="This is the part that is left out.", examples=["plan_completion"]
+    )
+    reason: str = Field(
+        description="This says why the part has no data.", examples=["no plans are kept"]
+    )
 
 
-class Score(BaseModel):
+class Score(Model):
     """Productivity from 0 to 100: the weighted mean of the parts that have data."""
 
     value: int | None = Field(
-        ge=0, le=100, description="The score. It is null if no part has data.", examples=[64]
+        ge=0,
+        le=100,
+        description="This is the score. It is null if no part has data.",
+        examples=[64],
     )
-    parts: list[Part] = Field(description="The parts that have data.")
-    left_out: list[LeftOut] = Field(description="The parts that have no data.")
+    parts: list[Part] = Field(description="These are the parts that have data.")
+    left_out: list[LeftOut] = Field(description="These are the parts that have no data.")
 
 
-class Summary(BaseModel):
+class Summary(Model):
     """Totals, trend, streaks, best hour and score."""
 
-    period: PeriodAnswer = Field(description="The period that was asked about.")
+    period: PeriodAnswer = Field(description="This is the period that was asked about.")
     previous_period: PeriodAnswer = Field(
-        description="The period before it, which is as long, and which it is compared with."
+        description="This is the period before it, which is as long, and which it is compared with."
     )
-    totals: Totals = Field(description="The counts of the period.")
-    previous: Totals = Field(description="The counts of the previous period.")
-    trend: Trend = Field(description="The change from the previous period to this one.")
-    streaks: Streaks = Field(description="Days in a row that have events.")
+    totals: Totals = Field(description="These are the counts of the period.")
+    previous: Totals = Field(description="These are the counts of the previous period.")
+    trend: Trend = Field(description="This is the change from the previous period to this one.")
+    streaks: Streaks = Field(description="This says how many days in a row have events.")
     best_hour: BestHour | None = Field(
-        description="The busiest hour of the day. It is null if the period has no events."
+        description="This is the busiest hour of the day. It is null if the period has no events."
     )
-    score: Score = Field(description="How productive the period was, from 0 to 100.")
+    score: Score = Field(description="This says how productive the period was, from 0 to 100.")

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from functions.core.models import Model
 from functions.core.parameters import WHOLE
 from functions.query.models import (
     Asked,
@@ -64,23 +65,24 @@ class SessionsAsked(Asked):
     cursor: Cursor = None
 
 
-class Lanes(BaseModel):
+class Lanes(Model):
     """Seconds of each lane. What happens twice at once counts once."""
 
     human: int = Field(
-        description="Seconds in which a person was at work, on whatever machine.", examples=[5400]
+        description="A person was at work for this many seconds, on whatever machine.",
+        examples=[5400],
     )
     agent: int = Field(
-        description="Seconds in which at least one agent was at work.", examples=[3600]
+        description="At least one agent was at work for this many seconds.", examples=[3600]
     )
     both: int = Field(
-        description="Seconds in which a person and an agent were at work at once. They are part of"
-        " `human` and of `agent`. A row of a project, language or category counts them only where"
-        " both were at work on it.",
+        description="A person and an agent were at work at once for this many seconds. They are"
+        " part of `human` and of `agent`. A row of a project, language or category counts them"
+        " only where both were at work on it.",
         examples=[1800],
     )
     waiting: int = Field(
-        description="Seconds in which at least one agent waited for its person's next prompt.",
+        description="At least one agent waited for its person's next prompt for this many seconds.",
         examples=[600],
     )
 
@@ -89,61 +91,71 @@ class NamedLanes(Lanes):
     """One group's part of the time."""
 
     name: str | None = Field(
-        description="The day as YYYY-MM-DD, the project, the language or the category. It is null"
-        " for events that name none.",
+        description="This is the day as YYYY-MM-DD, the project, the language or the category. It"
+        " is null for events that name none.",
         examples=["loom"],
     )
 
 
-class TimeAnswer(BaseModel):
+class TimeAnswer(Model):
     """The items sum to the totals, lane by lane; both_elsewhere is the rest of both."""
 
-    period: PeriodAnswer = Field(description="The period that was asked about.")
-    by: By = Field(description="What each row's `name` is the name of.", examples=["project"])
-    totals: Lanes = Field(description="The seconds of the whole period.")
+    period: PeriodAnswer = Field(description="This is the period that was asked about.")
+    by: By = Field(
+        description="This says what each row's `name` is the name of.", examples=["project"]
+    )
+    totals: Lanes = Field(description="These are the seconds of the whole period.")
     both_elsewhere: int = Field(
-        description="Seconds of `totals.both` that no row has, because the person and the agent"
-        " were at work on different groups at once: one on Rust, the other on SQL. It is 0 by day.",
+        description="No row has this many seconds of `totals.both`, because the person and the"
+        " agent were at work on different groups at once: one on Rust, the other on SQL. It is 0 by"
+        " day.",
         examples=[120],
     )
     items: list[NamedLanes] = Field(
-        description="A row for each group. Days are in their order; of anything else, the row with"
+        description="Each group has a row. Days are in their order; of anything else, the row with"
         " most time comes first."
     )
     pending_days: PendingDays
 
 
-class Session(BaseModel):
+class Session(Model):
     """One agent's session, or a person's unbroken stretch of work."""
 
     id: str = Field(
-        description="The `sessionId` of an agent's session. The id of a person's session is the"
-        " second of Unix time in which it began.",
+        description="This is the `sessionId` of an agent's session. The id of a person's session is"
+        " the second of Unix time in which it began.",
         examples=["1793836200"],
     )
-    lane: Lane = Field(description="Whether a person or an agent was at work.", examples=["agent"])
+    lane: Lane = Field(
+        description="This says whether a person or an agent was at work.", examples=["agent"]
+    )
     project: str | None = Field(
-        description="The last project that an agent's session named, or the project that most time"
-        " of a person's session went into. It is null if none was named.",
+        description="This is the last project that an agent's session named, or the project that"
+        " most time of a person's session went into. It is null if none was named.",
         examples=["loom"],
     )
     started_at: datetime = Field(
-        description="The instant of the session's first event.", examples=["2026-11-20T09:12:00Z"]
+        description="This is the instant of the session's first event.",
+        examples=["2026-11-20T09:12:00Z"],
     )
     ended_at: datetime = Field(
-        description="The instant of the session's last event.", examples=["2026-11-20T10:40:30Z"]
+        description="This is the instant of the session's last event.",
+        examples=["2026-11-20T10:40:30Z"],
     )
     duration_seconds: int = Field(
-        description="Seconds from the first event to the last one.", examples=[5310]
+        description="The session lasted for this many seconds, from the first event to the last"
+        " one.",
+        examples=[5310],
     )
     events: Events
     tools: dict[str, int] = Field(
-        description="The number of calls by tool. A call that begins before midnight and ends after"
-        " it is one.",
+        description="This is the number of calls by tool. A call that begins before midnight and"
+        " ends after it is one.",
         examples=[{"Read": 2, "Bash": 1}],
     )
     models: list[str] = Field(
-        description="The models that the session called, by name.", examples=[["claude-opus-4-5"]]
+        description="These are the models that the session called, by name.",
+        examples=[["claude-opus-4-5"]],
     )
     tokens_input: TokensInput
     tokens_output: TokensOutput
@@ -152,21 +164,21 @@ class Session(BaseModel):
     cost_usd: CostUsd
     unpriced: Unpriced
     complete: bool = Field(
-        description="Whether all days of the session are computed. False means that it may have"
-        " begun earlier, ended later, or have more events than this answer says.",
+        description="This says whether all days of the session are computed. False means that it"
+        " may have begun earlier, ended later, or have more events than this answer says.",
         examples=[True],
     )
 
 
-class Sessions(BaseModel):
+class Sessions(Model):
     """Sessions that were under way in the period, the latest to begin first, each as a whole."""
 
-    period: PeriodAnswer = Field(description="The period that was asked about.")
+    period: PeriodAnswer = Field(description="This is the period that was asked about.")
     items: list[Session] = Field(
-        description="The sessions of this page, the latest to begin first."
+        description="These are the sessions of this page, the latest to begin first."
     )
     pending_days: int = Field(
-        description="Days of the period, and days that a listed session reaches into, which are"
+        description="This many days of the period, or days that a listed session reaches into, are"
         " still to be computed in the background. 0 means that the answer is exact.",
         examples=[0],
     )
