@@ -8,11 +8,11 @@ BIN := $(VENV)/bin
 PINS := $(shell cat requirements/*.txt | cksum | cut -d' ' -f1)
 LOCAL := $(VENV)/.local-$(PINS)
 DEV := $(VENV)/.dev-$(PINS)
-SQL := $(wildcard migrations/*.sql functions/*.sql functions/*/*.sql supabase/*.sql) infra/local/bootstrap.sql
+SQL := $(wildcard migrations/2*.sql functions/*.sql functions/*/*.sql supabase/*.sql) infra/local/bootstrap.sql infra/citus/distribute.sql
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run serve tools test check bench build
+.PHONY: help setup run serve tools test check bench generate build
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +39,9 @@ check: $(DEV) ## lint, formatting, types, SQL, Dockerfile, AWS templates
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 $(SQL)
 	$(BIN)/hadolint infra/container/Dockerfile
 	@PYTHON=$(PYTHON) sam/lint
+
+generate: $(LOCAL) ## what follows from the rooms: AWS' templates, requirements, the OpenAPI file
+	@$(BIN)/python -m infra.generate
 
 build: $(LOCAL) ## build/<room>.zip for Lambda: python3.13, arm64; options in sam/README.md
 	@$(BIN)/python -m sam build $(OPTIONS)

@@ -52,15 +52,9 @@ def _make_partitions() -> None:
 
 
 def _delete_expired_challenges() -> None:
-    from functions.accounts import sources
+    from functions.sources import service
 
-    sources.delete_expired_challenges(datetime.now(UTC))
-
-
-def _count_batches() -> None:
-    from functions.rollup import service
-
-    logger.info("batches counted", batches=service.count_batches())
+    service.delete_expired_challenges(datetime.now(UTC))
 
 
 def _refresh_days() -> None:
@@ -84,14 +78,13 @@ def _report_health() -> None:
 JOBS = {
     job.name: job
     for job in (
-        Job("count_batches", "* * * * *", "rollup", _count_batches, timedelta(minutes=10)),
         Job("refresh_days", "7 * * * *", "rollup", _refresh_days, HOURLY),
         Job("make_partitions", "17 3 * * *", "ingest", _make_partitions, DAILY),
         Job("purge_expired", "41 * * * *", "rollup", _purge_expired, HOURLY),
         Job(
             "delete_expired_challenges",
             "43 * * * *",
-            "accounts",
+            "sources",
             _delete_expired_challenges,
             HOURLY,
         ),
@@ -145,6 +138,7 @@ def entry(app: http.App, room: str) -> http.Handler:
     own = frozenset(job.name for job in JOBS.values() if job.room == room)
     for name in sorted(own):
         _add_route(app, name)
+        app.tags["jobs"] = "The jobs of the deployment are run by a scheduler."
     answer = http.entry(app, room)
 
     def handler(event: http.Event, context: Any) -> dict[str, Any]:

@@ -1,35 +1,24 @@
-"""Which room answers which path: the map behind the gateway, the API's routes and the contract."""
+"""Which room answers which path: the map behind the gateway."""
 
+import functools
+
+from functions.core.room import rooms
 from functions.jobs import JOBS
 
-__all__ = ["ROUTES", "room_of"]
+__all__ = ["room_of", "routes"]
 
-# Longest prefix first matters not: no prefix is the beginning of another's path segment.
-ROUTES = {
-    "/healthz": "functions.front.handler",
-    "/readyz": "functions.front.handler",
-    "/metrics": "functions.front.handler",
-    "/openapi.json": "functions.front.handler",
-    "/docs": "functions.front.handler",
-    "/v1/ingest": "functions.ingest.handler",
-    "/v1/query": "functions.query.handler",
-    "/v1/events": "functions.query.handler",
-    "/v1/events.ndjson": "functions.query.handler",
-    "/v1/sources": "functions.accounts.handler",
-    "/v1/tokens": "functions.accounts.handler",
-    "/v1/me": "functions.accounts.handler",
-    "/v1/leaderboards": "functions.accounts.handler",
-    **{f"/v1/jobs/{job.name}": f"functions.{job.room}.handler" for job in JOBS.values()},
-}
+
+@functools.cache
+def routes() -> dict[str, str]:
+    """Each prefix and the module that answers it and everything below it."""
+    jobs = {f"/v1/jobs/{job.name}": f"functions.{job.room}.handler" for job in JOBS.values()}
+    return {path: room.module for room in rooms() for path in room.paths} | jobs
 
 
 def room_of(path: str) -> str | None:
-    """The module that owns `path`."""
-    return next(
-        (
-            module
-            for prefix, module in ROUTES.items()
-            if path == prefix or path.startswith(prefix + "/")
-        ),
-        None,
-    )
+    """The module that answers `path`: the one with the longest prefix."""
+    while path:
+        if path in routes():
+            return routes()[path]
+        path = path.rpartition("/")[0]
+    return None

@@ -25,6 +25,7 @@ from migrations.statements import Statement, UnterminatedError, line_of, split
 Progress = Callable[[str], None]
 
 HERE = Path(__file__).parent
+SUM = "schema.sql"  # what the migrations add up to; to be read, never run
 NAME = re.compile(r"([0-9]{14})_([a-z0-9_]+)\.sql")
 NO_TRANSACTION = "-- vibeloom: no transaction"
 HEADER_LINES = 5  # the remark must stand where a reader sees it first
@@ -110,7 +111,7 @@ def read(directory: Path = HERE) -> list[Migration]:
     """Every migration of the folder, oldest first; MigrationError for one that cannot be one."""
     migrations = []
     for path in sorted(directory.iterdir()):
-        if path.suffix.lower() != ".sql":
+        if path.suffix.lower() != ".sql" or path.name == SUM:
             continue
         match = NAME.fullmatch(path.name)
         if match is None:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 
 import psycopg
@@ -25,12 +26,15 @@ FOLDER = Path(__file__).parent
 SOURCE = "genai-prices"
 DATED = re.compile(r"[-@](20[0-9]{6}|20[0-9]{2}-[0-9]{2}-[0-9]{2}|latest)$")
 DAYS = """
-    select distinct (c.hour at time zone 'UTC')::date as day
-    from public.token_counts as c
+    select distinct (s.quarter_at at time zone 'UTC')::date as day, s.owner_id
+    from public.token_sums as s
     where
-        (%(first)s::date is null or c.hour >= %(first)s::timestamp at time zone 'UTC')
-        and (%(last)s::date is null or c.hour < (%(last)s::date + 1)::timestamp at time zone 'UTC')
-    order by day
+        (%(first)s::date is null or s.quarter_at >= %(first)s::timestamp at time zone 'UTC')
+        and (
+            %(last)s::date is null
+            or s.quarter_at < (%(last)s::date + 1)::timestamp at time zone 'UTC'
+        )
+    order by day, s.owner_id
 """
 
 
@@ -102,19 +106,24 @@ def is_current() -> bool:
 
 
 def reprice(url: str, first: date | None, last: date | None) -> Iterator[tuple[date, int]]:
-    """Bring stored costs to the listed prices, a day a transaction; gives each day's changes.
+    """Bring stored costs to the listed prices; gives each day's changes.
 
-    It goes through the days that have tokens, oldest first. It may be stopped and run again at any
-    time: what is done stays done, and a day without changes costs little.
+    It goes through the days that have tokens, oldest first, one owner's day in one transaction. It
+    may be stopped and run again at any time: what is done stays done, and a day without changes
+    costs little.
     """
     with psycopg.connect(url, autocommit=True, prepare_threshold=None) as connection:
         days = connection.execute(DAYS, {"first": first, "last": last}).fetchall()
-        for (day,) in days:
+        for day, owners in groupby(days, key=lambda row: row[0]):
             since = datetime.combine(day, time(), UTC)
-            row = connection.execute(
-                "select public.reprice_events(%s, %s)", (since, since + timedelta(days=1))
-            ).fetchone()
-            yield day, row[0] if row else 0
+            changed = 0
+            for _, owner in owners:
+                row = connection.execute(
+                    "select public.reprice_events(%s, %s, %s)",
+                    (owner, since, since + timedelta(days=1)),
+                ).fetchone()
+                changed += row[0] if row else 0
+            yield day, changed
 
 
 def _reprice(arguments: argparse.Namespace) -> int:

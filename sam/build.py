@@ -10,14 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from functions.core.room import rooms
 from sam import archive, bytecode, libraries, licences, sources
 from sam.target import BuildError, Target
 
 Say = Callable[[str], None]
 
 MEGABYTE = 1_000_000
-LIMITS = {"ingest": 45 * MEGABYTE}  # bytes unzipped; a monitor waits for its cold start
-LIMIT = 120 * MEGABYTE  # of every other room; Lambda itself takes 250 MiB
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,8 @@ class Artefact:
     @property
     def limit(self) -> int:
         """Bytes that it may have unzipped."""
-        return LIMITS.get(self.room, LIMIT)
+        [limit] = [room.most_unzipped for room in rooms() if room.name == self.room]
+        return limit * MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ def requirements_of(room: str) -> Path:
 
 
 def build(
-    rooms: Iterable[str], target: Target, out: Path, say: Say, *, zipped: bool = True
+    names: Iterable[str], target: Target, out: Path, say: Say, *, zipped: bool = True
 ) -> list[Artefact]:
-    """Builds the artefacts of `rooms` below `out`; what was there of them is replaced.
+    """Builds the artefacts of the rooms `names` below `out`; what was there of them is replaced.
 
     Raises `BuildError`.
     """
-    wanted = list(rooms)
+    wanted = list(names)
     for room in wanted:
         if room not in sources.rooms() or not requirements_of(room).exists():
             raise BuildError(f"there is no room {room} with requirements/{room}.txt")

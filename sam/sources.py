@@ -9,27 +9,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "functions"
-DOOR = "handler"  # a room is a folder that has one
 
-# Every room has the schedule and the map of paths. What the jobs of other rooms import inside
-# their functions is not followed: a room runs its own jobs only.
+# Every room has the schedule. What the jobs of other rooms import inside their functions is not
+# followed: a room runs its own jobs only.
 SCHEDULE = f"{PACKAGE}.jobs"
-ALWAYS = (SCHEDULE, f"{PACKAGE}.rooms", f"{PACKAGE}.core")
-
-# It merges the rooms' documents, and finds them by name, which no import shows.
-WITH_ALL_ROOMS = frozenset({"front"})
+ALWAYS = (SCHEDULE, f"{PACKAGE}.core")
+DATA = "*/room.py"  # and what each room is: core merges their scopes
 
 
 def rooms(root: Path = ROOT) -> list[str]:
     """The rooms there are."""
-    return sorted(door.parent.name for door in (root / PACKAGE).glob(f"*/{DOOR}.py"))
+    return sorted(file.parent.name for file in _descriptions(root))
+
+
+def _descriptions(root: Path) -> list[Path]:
+    """The `room.py` of each room; core's is the class."""
+    return [file for file in (root / PACKAGE).glob(DATA) if file.parent.name != "core"]
 
 
 def needed(room: str, root: Path = ROOT) -> list[Path]:
-    """The files of `room`, relative to `root`, in order: modules, and SQL beside them."""
-    everything = rooms(root) if room in WITH_ALL_ROOMS else [room]
-    packages = [f"{PACKAGE}.{each}" for each in everything]
-    waiting = [module for name in (*ALWAYS, *packages) for module in _modules(name, root)]
+    """The files of `room`, relative to `root`, in order: modules, SQL and JSON beside them."""
+    own = (*ALWAYS, f"{PACKAGE}.{room}")
+    waiting = [module for name in own for module in _modules(name, root)]
     found: set[Path] = set()
     while waiting:
         module = waiting.pop()
@@ -40,8 +41,9 @@ def needed(room: str, root: Path = ROOT) -> list[Path]:
         waiting += _parents(module)
         waiting += _imported(root / file, follow_inner=module != SCHEDULE)
     for folder in {file.parent for file in found}:
-        found |= {file.relative_to(root) for file in (root / folder).glob("*.sql")}
-    return sorted(found)
+        for pattern in ("*.sql", "*.json"):
+            found |= {file.relative_to(root) for file in (root / folder).glob(pattern)}
+    return sorted(found | {file.relative_to(root) for file in _descriptions(root)})
 
 
 def copy(files: list[Path], destination: Path, root: Path = ROOT) -> None:

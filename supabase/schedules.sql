@@ -1,5 +1,5 @@
 -- The schedule of a Supabase project: pg_cron posts to /v1/jobs/<name> of the Python functions. The list of
--- jobs below is written by `python -m infra.supabase.schedules` from functions/jobs.py; a test compares them.
+-- jobs below is written by `python -m infra.generate` from functions/jobs.py; a test compares them.
 --
 -- Before the first time, as postgres (VIBELOOM_JOB_TOKEN of the functions is the same token):
 --
@@ -56,8 +56,8 @@ as $$
             'Content-Type', 'application/json',
             'Authorization', 'Bearer ' || s.job_token
         ),
-        -- Less than the minute until count_batches comes again. A job that takes longer goes on without a
-        -- listener; pg_net's own limit, a few seconds, would call many a good run a failure.
+        -- A job that takes longer goes on without a listener. The default of pg_net, a few seconds, would
+        -- call many a good run a failure.
         timeout_milliseconds := 55000
     )
     from schedules.read_settings() as s;
@@ -80,15 +80,14 @@ $$;
 
 create temporary table wanted (job_name text primary key, cron text not null) on commit drop;
 
--- jobs of functions/jobs.py: begin
+-- made from the rooms: jobs
 insert into wanted (job_name, cron) values
-('count_batches', '* * * * *'),
 ('delete_expired_challenges', '43 * * * *'),
 ('make_partitions', '17 3 * * *'),
 ('purge_expired', '41 * * * *'),
 ('refresh_days', '7 * * * *'),
 ('report_health', '*/5 * * * *');
--- jobs of functions/jobs.py: end
+-- made: end
 
 select cron.unschedule(j.jobid)
 from cron.job as j

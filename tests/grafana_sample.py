@@ -37,11 +37,9 @@ def fill(database: Database) -> None:
         ("2026-11-05T06:01:00Z", "terminal", {"command": "ssh farm", "exit_code": 255}),
     )
     _add_stranger(database)
-    jobs.run("count_batches")
     jobs.run("refresh_days")
     _send(api, desk, *_session(date(2026, 11, 8), "go", "s4"))
-    jobs.run("count_batches")  # and no refresh: days wait
-    _send(api, laptop, *_session(date(2026, 11, 9), "go", "s5")[3:4])  # and no counting: a tail
+    _send(api, laptop, *_session(date(2026, 11, 9), "go", "s5")[3:4])  # and no refresh: days wait
 
 
 def _send(api: Api, monitor: Registered, *events: Happened) -> list[dict[str, Any]]:
@@ -78,10 +76,9 @@ def _add_stranger(database: Database) -> None:
     other = str(database.value("insert into profiles (handle) values ('mira') returning id"))
     for statement in (
         "insert into time_daily values (%s, '2026-11-03', 'human', '', 'cobol', 'coding', 3600)",
-        "insert into event_hourly values"
-        " (%s, '2026-11-03T04:00Z', 0, gen_random_uuid(), 'tool', '', '', 5, 0, 0, 0, 0, 0, 0)",
-        "insert into token_hourly values"
-        " (%s, '2026-11-03T04:00Z', 0, gen_random_uuid(), '', 'abacus', '', 1, 2, 3, 4, 5, 6, 0)",
+        "insert into activity_sums values (%s, '2026-11-03T04:00Z', gen_random_uuid(), 5)",
+        "insert into token_sums values"
+        " (%s, '2026-11-03T04:00Z', gen_random_uuid(), '', 'abacus', '', 1, 0, 2, 3, 4, 5, 6)",
         "insert into error_episodes values"
         " (%s, '2026-11-03T04:00Z', gen_random_uuid(), 'e', '', sha256('x'), 'network', null)",
     ):

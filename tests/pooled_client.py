@@ -11,10 +11,16 @@ from uuid import UUID
 from functions.core import db, errors
 from functions.core.actor import User
 
-SEEN = """
+LIMITS = """
+    concat_ws(
+        ' ', current_setting('statement_timeout'), current_setting('transaction_timeout'),
+        current_setting('idle_in_transaction_session_timeout'), current_setting('lock_timeout')
+    )
+"""
+SEEN = f"""
     select
         pg_catalog.pg_current_xact_id()::text::bigint, pg_catalog.pg_backend_pid(),
-        current_user::text, auth.uid()::text, current_setting('statement_timeout'),
+        current_user::text, auth.uid()::text, {LIMITS},
         (select pg_catalog.array_agg(p.id::text) from public.profiles p), %(number)s::integer
 """
 
@@ -33,7 +39,7 @@ def fail(user: User) -> None:
     """A transaction that the database ends."""
     try:
         db.call(user, "select 1 / %(zero)s::integer", {"zero": 0})
-    except errors.Malformed:
+    except errors.InternalError:
         return
     raise AssertionError("divided by zero")
 

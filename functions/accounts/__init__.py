@@ -1,4 +1,4 @@
-"""People, their monitors and keys, their tokens."""
+"""People and their access tokens."""
 
 from functions.accounts.tokens import issue_owner_token
 

@@ -1,4 +1,4 @@
-"""What the accounts room takes and gives."""
+"""What a person is told of their settings and tokens, and may change of them."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,44 +6,13 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from functions.core.actor import SCOPES
-from functions.core.config import SOURCE_NAME
 from functions.core.models import Model
+from functions.core.room import scopes
+
+MAX_SCOPES = 64  # of one token; as access_tokens_scopes_some says
 
 _ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
-_KEY = "o5Ia7nXg0bHc6q2l1TzP9rWmYkVd3sEuJf8xRt4CwLQ="
 
-SourceName = Annotated[
-    str,
-    Field(
-        pattern=SOURCE_NAME,
-        description="This is the name of the monitor: 1 to 128 printable ASCII characters without a"
-        " space at the ends. It is unique in the deployment.",
-        examples=["laptop"],
-    ),
-]
-PublicKey = Annotated[
-    str,
-    Field(
-        min_length=44,
-        max_length=44,
-        description="This is the Ed25519 public key: 32 bytes in base64.",
-        examples=[_KEY],
-    ),
-]
-Signature = Annotated[
-    str,
-    Field(
-        min_length=88,
-        max_length=88,
-        description="This is the Ed25519 signature over the statement, as the README says: 64 bytes"
-        " in base64.",
-        examples=[
-            "9Zb1nQmT4cVwYxK7rLsD2aHfJ0uGpEoR5iXkB8tNqM3yWvZ6jCdSgU1lPeFhAaOzT4cVwYxK7rLsD2aHfJ0uGg=="
-        ],
-    ),
-]
-Hours = Annotated[int, Field(ge=1, le=8_784)]  # at most a leap year
 Label = Annotated[
     str,
     Field(
@@ -52,176 +21,132 @@ Label = Annotated[
         examples=["dashboard"],
     ),
 ]
+Handle = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,38}$")]
+Months = Annotated[int, Field(ge=1, le=1_200)]
 
 
-class _Body(Model):
-    model_config = ConfigDict(extra="forbid")
+class Profile(Model):
+    """The settings of a person."""
 
-
-class Challenge(Model):
-    """A nonce to be signed; the README says with which statement."""
-
-    challenge: str = Field(
-        description="This is the nonce, which one registration may use.",
-        examples=["Yk2mQ8sVt1xWb4nLz7pRc0dFg3hJe6uA9iKoTqXvMwE"],
+    id: UUID = Field(description="This is the id of your account.", examples=[_ID])
+    handle: str | None = Field(
+        description="This is the name that others see. It is null if you chose none.",
+        examples=["ada"],
     )
-    expires_at: datetime = Field(
-        description="The nonce is valid until this instant.", examples=["2026-11-20T09:55:00Z"]
+    email: str | None = Field(
+        description="This is the e-mail address that your sign-in says. It cannot be changed here.",
+        examples=["ada@example.org"],
     )
-
-
-class Proof(_Body):
-    """A public key, and a signature that shows that its private half is at hand."""
-
-    public_key: PublicKey
-    challenge: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=64,
-            description="This is a nonce from `POST /v1/sources/challenge`.",
-            examples=["Yk2mQ8sVt1xWb4nLz7pRc0dFg3hJe6uA9iKoTqXvMwE"],
-        ),
-    ]
-    signature: Signature
-
-
-class NewSource(Proof):
-    """A monitor to be registered."""
-
-    name: SourceName
-
-
-class Key(Model):
-    """A key of a source."""
-
-    id: UUID = Field(description="This is the id of the key.", examples=[_ID])
-    public_key: str = Field(
-        description="This is the Ed25519 public key: 32 bytes in base64.", examples=[_KEY]
+    timezone: str = Field(
+        description="This is the IANA time zone by which your days are cut.",
+        examples=["Europe/Berlin"],
     )
-    configured: bool = Field(
-        description="This says whether the key comes from the deployment's settings.",
-        examples=[False],
+    idle_timeout_minutes: int = Field(
+        description="Events that are at most this many minutes apart are one stretch of work.",
+        examples=[15],
     )
-    created_at: datetime = Field(
-        description="The key was added at this instant.", examples=["2026-11-01T08:00:00Z"]
+    retention_months: int | None = Field(
+        description="Raw events are kept for this many months. It is null if you set no limit.",
+        examples=[24],
     )
-    revoked_at: datetime | None = Field(
-        description="The key was revoked at this instant. It is null while the key may sign.",
-        examples=["2026-11-19T18:00:00Z"],
-    )
-
-
-class Lag(Model):
-    """How long the newest event of a batch took to arrive, for the newest batches of a day."""
-
-    median_seconds: float | None = Field(
-        description="This is the median of the batches that are not late. It is below zero if the"
-        " monitor's clock is ahead, and null if there are no such batches.",
-        examples=[4.2],
-    )
-    max_seconds: float | None = Field(
-        description="This is the longest of the batches that are not late. It is null if there are"
+    effective_retention_months: int | None = Field(
+        description="This is the shorter of your limit and the deployment's. It is null if there is"
         " none.",
-        examples=[61.5],
+        examples=[12],
     )
-    batches: int = Field(
-        description="This many batches were looked at: the newest 50 of the last 24 hours.",
-        examples=[50],
+    leaderboard_opt_in: bool = Field(
+        description="This says whether leaderboards show you to others.", examples=[False]
     )
-    late_batches: int = Field(
-        description="This many batches came more than an hour late: they were kept while"
-        " offline, were imported, or the monitor's clock is slow.",
-        examples=[0],
+    purged_before: datetime | None = Field(
+        description="Raw events before this instant are deleted or are being deleted. It is null if"
+        " none are.",
+        examples=["2025-11-01T00:00:00Z"],
     )
-
-
-class Gap(Model):
-    """A stretch without a batch that is longer than expected."""
-
-    model_config = ConfigDict(serialize_by_alias=True)
-
-    since: datetime = Field(
-        alias="from",
-        description="The last batch before the gap came at this instant.",
-        examples=["2026-11-18T20:00:00Z"],
-    )
-    until: datetime | None = Field(
-        alias="to",
-        description="The next batch came at this instant. It is null while the gap lasts.",
-        examples=["2026-11-20T08:00:00Z"],
-    )
-    first_event_at: datetime | None = Field(
-        description="This is the instant of the first event in the batch that ended the gap. If it"
-        " is near `from`, nothing was lost. It is null while the gap lasts.",
-        examples=["2026-11-20T07:58:00Z"],
-    )
-
-
-class Source(Model):
-    """A monitor, and whether it is heard of."""
-
-    id: UUID = Field(description="This is the id of the source.", examples=[_ID])
-    name: str = Field(description="This is the name of the monitor.", examples=["laptop"])
     created_at: datetime = Field(
-        description="The source was registered at this instant.", examples=["2026-11-01T08:00:00Z"]
+        description="The account was made at this instant.", examples=["2026-11-01T08:00:00Z"]
     )
-    last_seen_at: datetime | None = Field(
-        description="The last batch was accepted at this instant. It is null before the first one.",
-        examples=["2026-11-20T09:45:02Z"],
-    )
-    last_event_at: datetime | None = Field(
-        description="This is the instant of the newest event, by the monitor's clock. It is null"
-        " before the first one.",
-        examples=["2026-11-20T09:45:00Z"],
-    )
-    expected_every_hours: int | None = Field(
-        description="A batch is expected within this many hours. It is null if nothing is"
-        " expected.",
-        examples=[24],
-    )
-    silent: bool = Field(
-        description="This says whether the source was not heard of for longer than is expected.",
-        examples=[False],
-    )
-    lag: Lag = Field(description="This says how long events take to arrive.")
-    gaps: list[Gap] = Field(
-        description="These are the gaps of the last 14 days, the newest first, ten at most."
-    )
-    keys: list[Key] = Field(description="These are the keys of the source, revoked ones included.")
 
 
-class SourceChanges(_Body):
-    """What is to be changed of a source. What is absent stays as it is."""
+class ProfileChanges(Model):
+    """Settings to be changed. What is absent stays as it is."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True)
 
-    expected_every_hours: Hours | None = Field(
+    handle: Handle | None = Field(
         default_factory=lambda: None,
-        description="A batch is expected within this many hours. Null takes the expectation away.",
+        description="This is the name that others see: 2 to 39 of a–z, 0–9, _ and -. It is unique"
+        " in the deployment. Null takes it away.",
+        examples=["ada"],
+    )
+    timezone: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        default_factory=lambda: "UTC",
+        description="This is the IANA time zone by which your days are cut. The daily figures are"
+        " computed anew.",
+        examples=["Europe/Berlin"],
+    )
+    idle_timeout_minutes: Annotated[int, Field(ge=1, le=120)] = Field(
+        default_factory=lambda: 15,
+        description="Events that are at most this many minutes apart are one stretch of work. The"
+        " daily figures are computed anew.",
+        examples=[15],
+    )
+    retention_months: Months | None = Field(
+        default_factory=lambda: None,
+        description="Raw events are kept for this many months. Null takes the limit away.",
         examples=[24],
     )
-
-
-class Sources(Model):
-    """A page of monitors, by name."""
-
-    items: list[Source] = Field(description="These are the monitors of this page, by name.")
-    next: str | None = Field(
-        description="This is the `cursor` of the next page. It is null on the last page.",
-        examples=["laptop"],
+    leaderboard_opt_in: bool = Field(
+        default_factory=lambda: False,
+        description="This says whether leaderboards show you to others. It needs a handle.",
+        examples=[True],
     )
 
 
-class NewToken(_Body):
+class Purge(Model):
+    """The receipt of one deletion by retention."""
+
+    id: UUID = Field(description="This is the id of the receipt.", examples=[_ID])
+    first_occurred_at: datetime = Field(
+        description="This is the instant of the oldest event that was deleted.",
+        examples=["2025-10-01T00:03:00Z"],
+    )
+    last_occurred_at: datetime = Field(
+        description="This is the instant of the newest event that was deleted.",
+        examples=["2025-10-31T23:41:00Z"],
+    )
+    events: int = Field(
+        description="This is the number of events that were deleted.", examples=[18204]
+    )
+    digest: str = Field(
+        description="This is the SHA-256 over the identities of the events, in hexadecimal.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    )
+    purged_at: datetime = Field(
+        description="The events were deleted at this instant.", examples=["2026-11-01T03:41:00Z"]
+    )
+
+
+class Purges(Model):
+    """A page of receipts, the oldest first."""
+
+    items: list[Purge] = Field(description="These are the receipts of this page, the oldest first.")
+    next: UUID | None = Field(
+        description="This is the `cursor` of the next page. It is null on the last page.",
+        examples=[_ID],
+    )
+
+
+class NewToken(Model):
     """An access token to be made."""
+
+    model_config = ConfigDict(extra="forbid")
 
     name: Label
     scopes: Annotated[
-        list[Annotated[str, Field(json_schema_extra={"enum": sorted(SCOPES)})]],
+        list[Annotated[str, Field(json_schema_extra={"enum": sorted(scopes())})]],
         Field(
             min_length=1,
-            max_length=16,
+            max_length=MAX_SCOPES,
             description="This says what the token may do. It cannot do more than whoever makes it.",
             examples=[["query:read"]],
         ),

@@ -4,13 +4,13 @@ import hashlib
 import re
 from uuid import UUID
 
-from functions.accounts.models_profile import Profile, ProfileChanges, Purge, Purges
+from functions.accounts.models import Profile, ProfileChanges, Purge, Purges
 from functions.core import db, sql
 from functions.core.actor import User
 from functions.core.config import config
 from functions.core.errors import ApiError, Conflict, Invalid
 
-queries = sql.load(__file__, "profile.sql")
+queries = sql.load(__file__)
 
 _FIELDS = (
     "id",
@@ -54,9 +54,8 @@ class ProfileChanged(ApiError):
 
 def find(user: User) -> Profile:
     """`user`'s settings."""
-    user.require("profile:read")
-    with db.transaction(user) as connection:
-        return _from_row(queries.find_profile(connection, id=user.id))
+    [row] = db.call(user, queries.find_profile.sql, {"id": user.id}, db.READING)
+    return _from_row(row)
 
 
 def change(user: User, changes: ProfileChanges, if_match: str | None) -> Profile:
@@ -64,7 +63,6 @@ def change(user: User, changes: ProfileChanges, if_match: str | None) -> Profile
 
     Raises `ProfileChanged`, `HandleTaken`, `Invalid`.
     """
-    user.require("profile:write")
     asked = changes.model_dump(exclude_unset=True)
     if "timezone" in asked and not _ZONE.fullmatch(asked["timezone"]):
         raise _unknown_zone(asked["timezone"])
@@ -93,9 +91,8 @@ def etag(profile: Profile) -> str:
 
 def purges(user: User, limit: int, after: UUID | None) -> Purges:
     """`limit` of the user's receipts after the one with the id `after`."""
-    user.require("profile:read")
-    with db.transaction(user) as connection:
-        rows = list(queries.list_purges(connection, after=after, limit=limit + 1))
+    which = {"after": after, "limit": limit + 1}
+    rows = db.call(user, queries.list_purges.sql, which, db.READING)
     items = [
         Purge.model_validate(dict(zip(_PURGE_FIELDS, row, strict=True))) for row in rows[:limit]
     ]

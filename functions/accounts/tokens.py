@@ -6,8 +6,9 @@ from uuid import UUID
 
 from functions.accounts.models import IssuedToken, NewToken, Token, Tokens
 from functions.core import bearer, db, sql
-from functions.core.actor import ALL_SCOPES, SCOPES, User
+from functions.core.actor import User
 from functions.core.errors import Forbidden, Invalid, NotFound
+from functions.core.room import scopes as all_scopes
 
 SECRET_BYTES = 32
 
@@ -16,12 +17,11 @@ queries = sql.load(__file__)
 
 def issue(user: User, new: NewToken, now: datetime) -> IssuedToken:
     """Makes a token. It can do what its maker can at the most. Raises `Forbidden`, `Invalid`."""
-    user.require("tokens:write")
     scopes = sorted(set(new.scopes))
-    unknown = [scope for scope in scopes if scope not in SCOPES]
+    unknown = [scope for scope in scopes if scope not in all_scopes()]
     if unknown:
-        raise Invalid(f"scopes: {unknown[0]!r:.80} is none of {', '.join(sorted(SCOPES))}")
-    beyond = [scope for scope in scopes if scope not in user.scopes]
+        raise Invalid(f"scopes: {unknown[0]!r:.80} is none of {', '.join(sorted(all_scopes()))}")
+    beyond = [scope for scope in scopes if not user.may(scope)]
     if beyond:
         raise Forbidden(f"This token cannot give the scope {beyond[0]}, which it lacks.")
     expires_at = now + timedelta(days=new.expires_in_days) if new.expires_in_days else None
@@ -41,22 +41,20 @@ def issue(user: User, new: NewToken, now: datetime) -> IssuedToken:
 def issue_owner_token(name: str) -> str:
     """A token of the deployment's owner with every scope: the first one, for whoever installs."""
     owner = User(bearer.deployment_owner())
-    issued = issue(owner, NewToken(name=name, scopes=sorted(ALL_SCOPES)), datetime.now(UTC))
+    issued = issue(owner, NewToken(name=name, scopes=sorted(all_scopes())), datetime.now(UTC))
     return issued.token
 
 
 def page(user: User, limit: int, after: UUID | None) -> Tokens:
     """`limit` of the user's tokens made after the one with the id `after`."""
-    user.require("tokens:read")
-    with db.transaction(user) as connection:
-        rows = list(queries.list_access_tokens(connection, after=after, limit=limit + 1))
+    which = {"after": after, "limit": limit + 1}
+    rows = db.call(user, queries.list_access_tokens.sql, which, db.READING)
     items = [_from_row(row) for row in rows[:limit]]
     return Tokens(items=items, next=str(items[-1].id) if len(rows) > limit else None)
 
 
 def delete(user: User, token_id: UUID) -> None:
     """Revokes a token. Raises `NotFound`."""
-    user.require("tokens:write")
     with db.service("only the house writes tokens") as connection:
         deleted = queries.delete_access_token(connection, owner_id=user.id, id=token_id)
     if not deleted:

@@ -6,24 +6,13 @@ from uuid import UUID
 
 from functions.core.errors import Forbidden
 
-SCOPES = {
-    "profile:read": "read your settings and see leaderboards",
-    "profile:write": "change your settings, make, join and leave leaderboards",
-    "query:read": "read answers and events",
-    "sources:read": "list monitors and their keys",
-    "sources:write": "register monitors, add and revoke keys",
-    "tokens:read": "list access tokens",
-    "tokens:write": "make and revoke access tokens",
-}
-ALL_SCOPES = frozenset(SCOPES)
-
 
 @dataclass(frozen=True)
 class User:
     """A person, through a sign-in or a token. Sees their own rows."""
 
     id: UUID
-    scopes: frozenset[str] = ALL_SCOPES
+    scopes: frozenset[str] | None = None  # of the token; None: a sign-in, which may do everything
     role = "authenticated"
 
     @property
@@ -31,9 +20,13 @@ class User:
         """The JSON that auth.uid() reads."""
         return json.dumps({"sub": str(self.id), "role": self.role})
 
+    def may(self, scope: str) -> bool:
+        """Whether the sign-in or the token allows `scope`."""
+        return self.scopes is None or scope in self.scopes
+
     def require(self, scope: str) -> None:
         """Raises `Forbidden` unless the token was made for `scope`."""
-        if scope not in self.scopes:
+        if not self.may(scope):
             raise Forbidden(f"This token lacks the scope {scope}.")
 
 

@@ -96,11 +96,14 @@ def require_token(headers: Mapping[str, str], expected: Secret | None) -> None:
 
 
 def _token_user(token: str) -> User:
-    with db.service("a token is looked up before anybody is known") as connection:
-        row = next(iter(queries.use_access_token(connection, token_sha256=hash_token(token))), None)
-    if row is None:
+    rows = db.service_call(
+        "a token is looked up before anybody is known",
+        queries.use_access_token.sql,
+        {"token_sha256": hash_token(token)},
+    )
+    if not rows:
         raise InvalidToken
-    owner, scopes = row
+    [(owner, scopes)] = rows
     return User(owner, frozenset(scopes))
 
 

@@ -45,10 +45,21 @@ class JwtConfig:
 
 
 @dataclass(frozen=True)
+class Timeouts:
+    """How long a transaction may take, in seconds."""
+
+    statement: int  # of one statement
+    transaction: int  # from its beginning to its end
+    idle: int  # between two of its statements
+    lock: int  # for one lock
+
+
+@dataclass(frozen=True)
 class Config:
     """Everything that a deployment can set."""
 
     database_url: Secret
+    timeouts: Timeouts
     owner_email: str
     owner_id: UUID | None
     configured_keys: tuple[ConfiguredKey, ...]
@@ -97,12 +108,12 @@ def _configured_keys(env: Environment) -> tuple[ConfiguredKey, ...]:
 _KEY_SET_ALGORITHMS = ("ES256", "RS256", "EdDSA")
 
 
-def _number(env: Environment, name: str, default: int, most: int) -> int:
+def _number(env: Environment, name: str, default: int, most: int, least: int = 0) -> int:
     text = env.get(name, "")
     if not text:
         return default
-    if not re.fullmatch("[0-9]{1,9}", text) or int(text) > most:
-        raise ConfigError(f"{name}: {text!r} is not a whole number up to {most}")
+    if not re.fullmatch("[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise ConfigError(f"{name}: {text!r} is not a whole number from {least} to {most}")
     return int(text)
 
 
@@ -117,6 +128,26 @@ def _long_enough(name: str, value: str) -> None:
 def _printable(name: str, value: str) -> None:
     if not re.fullmatch(r"[!-~]+", value):
         raise ConfigError(f"{name}: not printable ASCII without spaces")
+
+
+def _timeouts(env: Environment) -> Timeouts:
+    """The defaults end a transaction before API Gateway gives up, after 30 s."""
+
+    def seconds(name: str, default: int) -> int:
+        return _number(env, name, default, most=86_400, least=1)  # 0 would be no limit at all
+
+    timeouts = Timeouts(
+        statement=seconds("VIBELOOM_STATEMENT_TIMEOUT_SECONDS", 25),
+        transaction=seconds("VIBELOOM_TRANSACTION_TIMEOUT_SECONDS", 28),
+        idle=seconds("VIBELOOM_IDLE_TRANSACTION_TIMEOUT_SECONDS", 15),
+        lock=seconds("VIBELOOM_LOCK_TIMEOUT_SECONDS", 10),
+    )
+    if timeouts.statement >= timeouts.transaction:  # Postgres would ignore it
+        raise ConfigError(
+            "VIBELOOM_STATEMENT_TIMEOUT_SECONDS: is not less than"
+            f" VIBELOOM_TRANSACTION_TIMEOUT_SECONDS, which is {timeouts.transaction}"
+        )
+    return timeouts
 
 
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -232,6 +263,7 @@ def load(env: Environment) -> Config:
     origins = env.get("VIBELOOM_CORS_ORIGINS") or "*"
     return Config(
         database_url=database_url,
+        timeouts=_timeouts(env),
         owner_email=env.get("VIBELOOM_OWNER_EMAIL") or "owner@localhost",
         owner_id=_owner_id(env),
         configured_keys=_configured_keys(env),

@@ -5,8 +5,11 @@ no prepared statements, no LISTEN. The role and the claims are set by one transa
 statement, and row-level security decides the rest.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 import psycopg
@@ -20,15 +23,25 @@ from functions.core.config import config
 from functions.core.observability import logger
 
 # The newest migration that this code was written against; `/readyz` compares. A test holds it.
-SCHEMA_VERSION = "20261125130100"
+SCHEMA_VERSION = "20261120170100"
 
 CONNECT_TIMEOUT = 5  # s; a caller that waits longer is better served by a 503
-STATEMENT_TIMEOUT = "25s"  # below API Gateway's 30 s, so the cause is ours to report
 
-_BEGIN_AS = (
+# How a transaction begins.
+WRITING = "begin"
+READING = "begin isolation level repeatable read, read only"  # all its statements see one snapshot
+
+_BECOME = (
     "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true),"
-    " set_config('statement_timeout', %s, true)"
+    " set_config('statement_timeout', %s, true), set_config('transaction_timeout', %s, true),"
+    " set_config('idle_in_transaction_session_timeout', %s, true),"
+    " set_config('lock_timeout', %s, true)"
 )
+
+_FUNCTIONS = f"{Path(__file__).parents[1]}/"
+
+# The library warns of errors that it ignores, and quotes them whole.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 Connection = psycopg.Connection[TupleRow]
 
@@ -62,89 +75,135 @@ def disconnect() -> None:
     _connection = None
 
 
-def _begin(actor: Actor) -> Connection:
-    """A connection inside a transaction of `actor`'s. A connection gone stale is replaced once."""
+def _begin(
+    actor: Actor, mode: str, *statements: tuple[str, Mapping[str, Any]]
+) -> tuple[Connection, psycopg.Cursor[TupleRow]]:
+    """A transaction of `actor`'s after `statements`, in one round trip; the last one's cursor.
+
+    A connection that turns out to be dead is replaced once. Nothing of the first attempt can have
+    been committed.
+    """
+    timeouts = [f"{seconds}s" for seconds in vars(config().timeouts).values()]
     while True:
         connection, fresh = _connected()
-        if connection.info.transaction_status is TransactionStatus.INTRANS:
+        if connection.info.transaction_status is not TransactionStatus.IDLE:
             raise RuntimeError("a transaction inside a transaction: one actor at a time")
         try:
+            # The pipeline ends inside the transaction: psycopg flushes after its end, and an
+            # idle client's flush makes a pooler lend it a connection that nothing gives back.
             with connection.pipeline():
-                connection.execute("begin")
-                _become(connection, actor)
-        except (psycopg.OperationalError, psycopg.InterfaceError):
-            disconnect()
-            if fresh:
+                connection.execute(mode)
+                cursor = connection.execute(_BECOME, (actor.role, actor.claims, *timeouts))
+                for statement, parameters in statements:
+                    cursor = connection.execute(statement, parameters)
+        except psycopg.Error:
+            if _roll_back(connection) or fresh:
                 raise
         except BaseException:
             _roll_back(connection)
             raise
         else:
-            return connection
+            return connection, cursor
 
 
-def _become(connection: Connection, actor: Actor) -> None:
-    connection.execute(_BEGIN_AS, (actor.role, actor.claims, STATEMENT_TIMEOUT))
+def _commit(connection: Connection) -> None:
+    if connection.info.transaction_status is not TransactionStatus.INTRANS:
+        raise RuntimeError(
+            "the transaction is no longer open: the error of a statement inside it was swallowed"
+        )
+    connection.execute("commit")
 
 
-def _roll_back(connection: Connection) -> None:
+def _roll_back(connection: Connection) -> bool:
+    """Ends the transaction, if there is one; whether the connection can still be used."""
     with suppress(psycopg.Error):
         connection.execute("rollback")
+    if connection.info.transaction_status is TransactionStatus.IDLE:
+        return True
+    disconnect()  # it is dead, or behind a pooler its server is
+    return False
 
 
 @contextmanager
-def transaction(actor: Actor) -> Iterator[Connection]:
-    """A transaction as `actor`: committed at the end of the block, rolled back by an exception.
-
-    Raises `errors.Unavailable` when the database cannot be reached, and what `DOMAIN_ERRORS`
-    says of the database's own errors.
-    """
-    with _translated():
-        connection = _begin(actor)
+def _transaction(
+    actor: Actor,
+    mode: str,
+    *statements: tuple[str, Mapping[str, Any]],
+    refusals: Mapping[str, type[Exception]] | None = None,
+) -> Iterator[tuple[Connection, psycopg.Cursor[TupleRow]]]:
+    try:
+        connection, cursor = _begin(actor, mode, *statements)
         try:
-            yield connection
-            connection.execute("commit")
+            yield connection, cursor
+            _commit(connection)
         except BaseException:
             _roll_back(connection)
             raise
+    except psycopg.Error as error:
+        # Not from `error`: a traceback would show its text, which quotes rows and parameters.
+        raise _in_the_domain(error, mode, refusals or {}) from None
 
 
 @contextmanager
-def service(reason: str) -> Iterator[Connection]:
-    """A transaction past row-level security. `reason` says why no actor can do it."""
-    logger.debug("service transaction", reason=reason)
-    with transaction(Service(reason)) as connection:
+def transaction(actor: Actor, mode: str = WRITING) -> Iterator[Connection]:
+    """A transaction as `actor`: committed at the end of the block, rolled back by an exception.
+
+    Raises what `DOMAIN_ERRORS` and `TIMEOUTS` say of the database's errors, `Unavailable` when the
+    database cannot be reached, and `InternalError`. Raises `RuntimeError` inside another
+    transaction, and at the end of a block in which the error of a statement was swallowed.
+    """
+    with _transaction(actor, mode) as (connection, _):
         yield connection
 
 
-def call(actor: Actor, statement: str, parameters: Mapping[str, Any]) -> list[TupleRow]:
+@contextmanager
+def reading(
+    actor: Actor, statement: str, parameters: Mapping[str, Any]
+) -> Iterator[tuple[Connection, list[TupleRow]]]:
+    """A transaction that only reads, all of it from one snapshot; and the rows of `statement`.
+
+    The statement travels with the beginning of the transaction, which saves a round trip.
+    """
+    with _transaction(actor, READING, (statement, parameters)) as (connection, cursor):
+        yield connection, cursor.fetchall()
+
+
+def ask(connection: Connection, *statements: tuple[str, Mapping[str, Any]]) -> list[list[TupleRow]]:
+    """The rows of each statement, inside a transaction, in one round trip for all of them."""
+    with connection.pipeline():
+        cursors = [connection.execute(*statement) for statement in statements]
+    return [cursor.fetchall() for cursor in cursors]
+
+
+@contextmanager
+def service(reason: str, mode: str = WRITING) -> Iterator[Connection]:
+    """A transaction past row-level security. `reason` says why no actor can do it."""
+    logger.debug("service transaction", reason=reason)
+    with transaction(Service(reason), mode) as connection:
+        yield connection
+
+
+def call(
+    actor: Actor,
+    statement: str,
+    parameters: Mapping[str, Any],
+    mode: str = WRITING,
+    refusals: Mapping[str, type[Exception]] | None = None,
+) -> list[TupleRow]:
     """One statement as one transaction in two round trips; returns its rows.
 
-    `statement` must be safe to send twice: it is tried again once when a connection that was
-    kept from an earlier request turns out to be dead.
+    A door that passes a caller's own values to Postgres says in `refusals` (SQLSTATE → error) what
+    the caller is told when Postgres does not take them. Without it, that is a bug of ours.
     """
-    with _translated():
-        while True:
-            connection, fresh = _connected()
-            try:
-                # The pipeline ends inside the transaction: psycopg flushes after its end, and an
-                # idle client's flush makes a pooler lend it a connection that nothing gives back.
-                with connection.pipeline():
-                    connection.execute("begin")
-                    _become(connection, actor)
-                    cursor = connection.execute(statement, parameters)
-                connection.execute("commit")
-                return cursor.fetchall()
-            except psycopg.Error:
-                _roll_back(connection)
-                if connection.info.transaction_status is TransactionStatus.IDLE:
-                    raise  # the statement's fault
-                disconnect()  # it is dead, or behind a pooler its server is
-                if fresh:
-                    raise
-            except BaseException:
-                _roll_back(connection)
-                raise
+    with _transaction(actor, mode, (statement, parameters), refusals=refusals) as (_, cursor):
+        return cursor.fetchall()
+
+
+def service_call(
+    reason: str, statement: str, parameters: Mapping[str, Any], mode: str = WRITING
+) -> list[TupleRow]:
+    """One statement past row-level security, in two round trips; `reason` as in `service`."""
+    return call(Service(reason), statement, parameters, mode)
 
 
 # What a statement may report, in the domain's words: SQLSTATE → error. VL… are our own.
@@ -156,39 +215,46 @@ DOMAIN_ERRORS: dict[str, type[Exception]] = {
     "VL005": errors.SourceExists,
 }
 
-# Not the caller's fault and gone in a moment.
-_PASSING = (
-    pg.SerializationFailure,
-    pg.DeadlockDetected,
-    pg.LockNotAvailable,
-    pg.QueryCanceled,
-    pg.ReadOnlySqlTransaction,
-)
+TIMEOUTS: dict[str, type[errors.ApiError]] = {
+    "57014": errors.StatementTimeout,  # also where an administrator cancels a statement
+    "25P03": errors.IdleTransactionTimeout,
+    "25P04": errors.TransactionTimeout,
+    "55P03": errors.LockTimeout,
+}
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except psycopg.Error as error:
-        domain = DOMAIN_ERRORS.get(error.sqlstate or "")
-        if domain is not None:
-            raise domain() from error
-        if isinstance(error, pg.DataError):
-            logger.warning("the database refused a value", sqlstate=error.sqlstate)
-            raise errors.Malformed("The request holds a value that cannot be stored.") from error
-        if isinstance(error, (*_PASSING, psycopg.OperationalError, psycopg.InterfaceError)):
-            logger.error(
-                "database unavailable",
-                sqlstate=error.sqlstate,
-                cause=error.diag.message_primary or str(error),
-            )
-            raise errors.Unavailable from error
-        # Only the primary message: details and contexts quote rows, which are nobody's to log.
-        logger.error(
-            "statement failed",
-            sqlstate=error.sqlstate,
-            cause=error.diag.message_primary or type(error).__name__,
-            constraint=error.diag.constraint_name,
-        )
-        raise errors.InternalError from error
+def _in_the_domain(
+    error: psycopg.Error, mode: str, refusals: Mapping[str, type[Exception]]
+) -> Exception:
+    """What `error` is to whoever called; as much of it as anybody may read is logged."""
+    state = error.sqlstate or ""
+    if state in DOMAIN_ERRORS:
+        return DOMAIN_ERRORS[state]()
+    known = {"sqlstate": state, "place": _place(error), "cause": type(error).__name__}
+    if state in refusals:
+        logger.warning("the database refused a value", extra=known)
+        return refusals[state]()
+    if state in TIMEOUTS:
+        logger.error("a time limit of the database was reached", extra=known)
+        return TIMEOUTS[state]()
+    # Details and contexts quote rows. So does the message itself where a value is not accepted.
+    if not isinstance(error, pg.DataError):
+        known["cause"] = error.diag.message_primary or (known["cause"] if state else str(error))
+        known["constraint"] = error.diag.constraint_name or ""
+    # A server that became a replica takes no writes. Where we only read, a write is our own bug.
+    failed_over = isinstance(error, pg.ReadOnlySqlTransaction) and mode == WRITING
+    if failed_over or isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        logger.error("database unavailable", extra=known)
+        return errors.Unavailable()
+    logger.error("statement failed", extra=known)
+    return errors.InternalError()
+
+
+def _place(error: psycopg.Error) -> str:
+    """Which line of a room sent the statement, such as `rollup/days.py:111`."""
+    rooms = (
+        f"{frame.filename.removeprefix(_FUNCTIONS)}:{frame.lineno}"
+        for frame in reversed(extract_tb(error.__traceback__))
+        if frame.filename.startswith(_FUNCTIONS) and frame.filename != __file__
+    )
+    return next(rooms, "")

@@ -15,7 +15,12 @@
     ├── UnsupportedMediaType 415 unsupported_media_type
     ├── Invalid 422 invalid_field
     ├── InternalError 500 internal_error
-    └── Unavailable 503 unavailable
+    ├── Unavailable 503 unavailable
+    │   └── LockTimeout lock_timeout
+    └── TimedOut 504
+        ├── StatementTimeout statement_timeout
+        ├── TransactionTimeout transaction_timeout
+        └── IdleTransactionTimeout idle_transaction_timeout
 
 Rooms add leaves of their own beside what they do. The class docstring is the default message, the
 class attributes are the wire: `{"error": error, "message": message}` with `status`.
@@ -143,6 +148,37 @@ class Unavailable(ApiError):
     status = 503
     error = "unavailable"
     retry_after = 5
+
+
+class LockTimeout(Unavailable):
+    """Another request held the same rows for too long; try again."""
+
+    error = "lock_timeout"
+    retry_after = 1
+
+
+class TimedOut(ApiError):
+    """The request took too long."""
+
+    status = 504  # without Retry-After: the same request would take as long again
+
+
+class StatementTimeout(TimedOut):
+    """The database needed too long for this request; ask for less, such as a shorter period."""
+
+    error = "statement_timeout"
+
+
+class TransactionTimeout(TimedOut):
+    """The request needed too long in the database; ask for less, such as a shorter period."""
+
+    error = "transaction_timeout"
+
+
+class IdleTransactionTimeout(TimedOut):
+    """The server left the database waiting for too long, and the request was rolled back."""
+
+    error = "idle_transaction_timeout"
 
 
 class KeyRevoked(Exception):

@@ -18,8 +18,12 @@ from aws_lambda_powertools.event_handler import (
     Response,
     content_types,
 )
-from aws_lambda_powertools.event_handler.api_gateway import Route
+from aws_lambda_powertools.event_handler.api_gateway import _DEPENDS_CACHE_KEY
+from aws_lambda_powertools.event_handler.depends import solve_dependencies
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.middlewares.openapi_validation import (
+    OpenAPIRequestValidationMiddleware,
+)
 from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestUnsupportedContentType,
     RequestValidationError,
@@ -31,12 +35,18 @@ from functions.core import compression, metrics, parameters
 from functions.core.config import config
 from functions.core.errors import (
     ApiError,
+    IdleTransactionTimeout,
     InternalError,
     Invalid,
+    LockTimeout,
     Malformed,
     MethodNotAllowed,
     NotFound,
+    PayloadTooLarge,
+    StatementTimeout,
+    TransactionTimeout,
     Unauthenticated,
+    Unavailable,
     UnsupportedMediaType,
 )
 from functions.core.observability import logger
@@ -65,6 +75,8 @@ SUCCESSES = {
     204: "The request succeeded, and the answer has no body.",
     304: "The answer is the one whose `ETag` was sent in `If-None-Match`.",
 }
+MAX_BODY = 64 * 1024  # bytes of a JSON body that a route declares; the largest of ours has 4 KB
+DATABASE_ERRORS = (LockTimeout, StatementTimeout, TransactionTimeout, IdleTransactionTimeout)
 
 
 class ErrorBody(BaseModel):
@@ -81,13 +93,38 @@ class ErrorBody(BaseModel):
     )
 
 
+class _DoorBeforeBody(OpenAPIRequestValidationMiddleware):
+    """Resolves what the route depends on, limits the body, and then validates the request.
+
+    Powertools alone parses and validates the body first, and resolves dependencies afterwards.
+    """
+
+    def handler(self, app: Any, next_middleware: Any) -> Any:
+        """Raises what the door raises, `PayloadTooLarge`, and what validation raises."""
+        dependant = app.context["_route"].dependant
+        solve_dependencies(
+            dependant=dependant,
+            request=app.request,
+            # Powertools' cache of this request, from which the route is given the same values.
+            dependency_cache=app.context.setdefault(_DEPENDS_CACHE_KEY, {}),
+        )
+        if dependant.body_params and len(raw_body(app.request)) > MAX_BODY:
+            raise PayloadTooLarge(f"The body is larger than {MAX_BODY // 1024} KB.")
+        return super().handler(app, next_middleware)
+
+
 class App(APIGatewayHttpResolver):
-    """A room's resolver: Powertools' own, which can also tell a wrong method from a wrong path."""
+    """A room's resolver: Powertools' own, which can also tell a wrong method from a wrong path.
+
+    It resolves what a route `Depends` on before it validates the request.
+    """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(enable_validation=True, **options)
+        self._request_validation_middleware = _DoorBeforeBody()  # type: ignore[no-untyped-call]
         self.raw_operations: dict[str, dict[str, Any]] = {}
         self.raw_schemas: dict[str, dict[str, Any]] = {}
+        self.tags: dict[str, str] = {}  # what the document says of each
         self._parameters: dict[Any, tuple[str, ...]] = {}
 
     def document_raw(self, path: str, operation: dict[str, Any], **schemas: dict[str, Any]) -> None:
@@ -101,20 +138,21 @@ class App(APIGatewayHttpResolver):
         Pages around the service and paths that do not exist have no documentation.
         """
         route = self.context["_route"]
-        known = any(route is candidate for candidate in self.routes())
+        known = any(route is candidate for candidate in self.routes)
         if not known or not route.include_in_schema:
             return None
         if route not in self._parameters:
             self._parameters[route] = tuple(parameters.declared(route.dependant))
         return self._parameters[route]
 
+    @property
+    def routes(self) -> list[Any]:
+        """Every route, as Powertools keeps it."""
+        return [*self._static_routes, *self._dynamic_routes]
+
     def methods_of(self, path: str) -> list[str]:
         """The methods that some route answers at `path`."""
-        return sorted({route.method for route in self.routes() if route.rule.match(path)})
-
-    def routes(self) -> list[Route]:
-        """Every route of the room."""
-        return self._static_routes + self._dynamic_routes
+        return sorted({route.method for route in self.routes if route.rule.match(path)})
 
 
 def cors() -> CORSConfig:
@@ -129,13 +167,21 @@ def cors() -> CORSConfig:
     )
 
 
-def app(*, unknown_parameter: type[ApiError] = Malformed, tolerant: Collection[str] = ()) -> App:
+def app(
+    *,
+    tags: Mapping[str, str] | None = None,
+    unknown_parameter: type[ApiError] = Malformed,
+    tolerant: Collection[str] = (),
+) -> App:
     """A room's app: validation, the one error shape, CORS on every answer, also on a 500.
 
-    A query parameter that is not documented raises `unknown_parameter`, but at the paths in
-    `tolerant`, whose clients are older than their documentation.
+    `tags` are what the API document says of each tag of its routes. A query parameter that is not
+    documented raises `unknown_parameter`, but at the paths in `tolerant`, whose clients are older
+    than their documentation.
     """
-    resolver = App(enable_validation=True, strip_prefixes=["/functions"], cors=cors())
+    logger.setLevel(config().log_level)
+    resolver = App(strip_prefixes=["/functions"], cors=cors())
+    resolver.tags |= tags or {}
 
     def refuse_unknown_parameters(app: App, following: Callable[[App], Any]) -> Any:
         sent = app.current_event.query_string_parameters
@@ -309,7 +355,13 @@ def documented(
     Every route refuses what it cannot read, and may break.
     """
     by_status: dict[int, dict[str, None]] = {}
-    possible: tuple[type[ApiError], ...] = (*errors, Malformed, InternalError)
+    of_the_database = DATABASE_ERRORS if Unavailable in errors else ()
+    possible: tuple[type[ApiError], ...] = (
+        *errors,
+        *of_the_database,
+        Malformed,
+        InternalError,
+    )
     for error in possible:
         by_status.setdefault(error.status, {})[f"`{error.error}`"] = None
     responses: dict[int, Any] = {

@@ -45,19 +45,13 @@ LATENCY = Metric(
 REJECTED = Metric(
     "Rejected", "Count", "vibeloom_rejected", "Requests refused, by error", ("room", "reason")
 )
-BATCHES = Metric("Batches", "Count", "vibeloom_batches", "Batches accepted")
-EVENTS = Metric("Events", "Count", "vibeloom_events", "Events stored")
-DUPLICATES = Metric("Duplicates", "Count", "vibeloom_duplicates", "Events that were there already")
-COUNTERS = (REQUESTS, REJECTED, BATCHES, EVENTS, DUPLICATES)
+COUNTERS = (REQUESTS, REJECTED)  # a room counts more of its own: see its room.py
 
 ROLLUP_LAG = Metric(
     "RollupLag",
     "Seconds",
     "vibeloom_rollup_lag_seconds",
-    "Age of the oldest batch that is not counted yet",
-)
-UNCOUNTED_BATCHES = Metric(
-    "UncountedBatches", "Count", "vibeloom_queue_depth", "Work that waits", ("queue",)
+    "How long the day that waits longest has waited for its figures",
 )
 DIRTY_DAYS = Metric("DirtyDays", "Count", "vibeloom_queue_depth", "Work that waits", ("queue",))
 CONNECTIONS = Metric(
@@ -90,7 +84,6 @@ JOB_AGE = Metric(
 )
 GAUGES = (
     ROLLUP_LAG,
-    UNCOUNTED_BATCHES,
     DIRTY_DAYS,
     CONNECTIONS,
     CONNECTIONS_LIMIT,
@@ -195,9 +188,11 @@ class _Collected:
 def _collectors() -> dict[Metric, Any]:
     import prometheus_client as prometheus
 
+    from functions.core.room import counters
+
     collectors: dict[Metric, Any] = {
         metric: prometheus.Counter(metric.prometheus, metric.help, metric.labels)
-        for metric in COUNTERS
+        for metric in (*COUNTERS, *counters())
     }
     collectors[LATENCY] = prometheus.Histogram(
         LATENCY.prometheus, LATENCY.help, LATENCY.labels, buckets=BUCKETS

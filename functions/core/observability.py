@@ -4,6 +4,9 @@
 cut, whoever logs it and however deep it lies, so that a careless line does not become a leak.
 """
 
+from collections.abc import Iterator
+from traceback import format_tb
+from types import TracebackType
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -37,6 +40,8 @@ _HIDDEN = "[hidden]"
 
 def scrub(value: Any, depth: int = 0) -> Any:
     """`value` without what must not be logged, and bounded in length, width and depth."""
+    if isinstance(value, BaseException):
+        value = _text(value)
     if isinstance(value, str):
         return value if len(value) <= MAX_TEXT else value[:MAX_TEXT] + "…"
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -53,6 +58,18 @@ def scrub(value: Any, depth: int = 0) -> Any:
     return value
 
 
+def _text(error: BaseException) -> str:
+    """What `error` says; of a database's error only the SQLSTATE, because its text quotes rows."""
+    return f"SQLSTATE {error.sqlstate}" if hasattr(error, "sqlstate") else str(error)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """`error` and what it was raised from, as a traceback shows them, the last one first."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
 def _forbidden(key: str) -> bool:
     lowered = key.lower()
     return lowered in FORBIDDEN_KEYS or lowered.endswith(FORBIDDEN_SUFFIXES)
@@ -61,6 +78,17 @@ def _forbidden(key: str) -> bool:
 class _Formatter(LambdaPowertoolsFormatter):
     def serialize(self, log: Any) -> str:
         return str(super().serialize(scrub(log)))
+
+    def formatException(  # noqa: N802 (logging's name)
+        self,
+        ei: tuple[type[BaseException], BaseException, TracebackType | None]
+        | tuple[None, None, None],
+    ) -> str:
+        """The traceback, in which errors of the database do not say what they say."""
+        return "\n".join(
+            f"{''.join(format_tb(error.__traceback__))}{type(error).__name__}: {_text(error)}"
+            for error in reversed(list(_chain(ei[1])))
+        )
 
 
 logger = Logger(

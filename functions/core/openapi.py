@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from functions.core.door import scopes_of
 from functions.core.http import App
 from functions.core.parameters import model_of
 
@@ -22,16 +23,6 @@ of one page is the `cursor` of the following one. Answers to questions have an `
 of more than 1 KB is sent with gzip to whoever accepts it."""
 CONTACT = {"name": "The operator of this deployment"}
 LICENSE = {"name": "Apache 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0.html"}
-TAGS = {
-    "ingest": "Monitors store events in signed batches.",
-    "query": "Questions about your events are answered with figures.",
-    "events": "Your events are listed and exported, with their payloads.",
-    "sources": "Monitors and their keys are registered, listed and revoked.",
-    "tokens": "Access tokens for programs are made, listed and revoked.",
-    "profile": "Your settings are read and changed.",
-    "leaderboards": "People who opted in are ranked.",
-    "jobs": "The jobs of the deployment are run by a scheduler.",
-}
 SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
@@ -63,7 +54,9 @@ def merge(apps: Iterable[App]) -> dict[str, Any]:
     """The documents of `apps` as one. Raises `OpenApiConflict`."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
+    tags: dict[str, str] = {}
     for app in apps:
+        tags |= app.tags
         document = _document(app)
         for path, operations in document.get("paths", {}).items():
             for method, operation in operations.items():
@@ -78,7 +71,6 @@ def merge(apps: Iterable[App]) -> dict[str, Any]:
         for media in operation.get("requestBody", {}).get("content", {}).values():
             if "example" not in media:
                 media["example"] = _example(media["schema"], schemas)
-    used = {tag for operation in operations for tag in operation["tags"]}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -89,7 +81,7 @@ def merge(apps: Iterable[App]) -> dict[str, Any]:
             "license": LICENSE,
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag, "description": TAGS[tag]} for tag in sorted(used)],
+        "tags": [{"name": tag, "description": said} for tag, said in sorted(tags.items())],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": _used(paths, schemas),
@@ -109,10 +101,13 @@ def _document(app: App) -> dict[str, Any]:
         "bearer": HTTPBearer.model_validate(SECURITY_SCHEMES["bearer"]),
         "signature": APIKey.model_validate(SECURITY_SCHEMES["signature"]),
     }
+    for route in app.routes:
+        if scopes := scopes_of(route.func):
+            route.security = [{"bearer": scopes}]
     document: dict[str, Any] = json.loads(
         app.get_openapi_json_schema(title=TITLE, version=VERSION, security_schemes=schemes)
     )
-    for route in app.routes():
+    for route in app.routes:
         if route.include_in_schema:
             operation = document["paths"][route.openapi_path][route.method.lower()]
             _put_right(operation, [field.field_info for field in route.dependant.query_params])

@@ -16,8 +16,7 @@ class Health:
 
     job_ages: Mapping[str, float]  # s since the last success, or since the installation
     late_jobs: Sequence[str]  # those whose last success is too long ago
-    rollup_lag_seconds: float  # age of the oldest batch that is not counted
-    uncounted_batches: int
+    rollup_lag_seconds: float  # how long the day that waits longest has waited for its figures
     dirty_days: int
     database_connections: int
     database_connections_limit: int
@@ -42,7 +41,6 @@ def check(now: datetime, late_after: Mapping[str, timedelta]) -> Health:
 def figures(health: Health) -> Iterator[metrics.Reading]:
     """`health` as gauges."""
     yield metrics.ROLLUP_LAG, {}, health.rollup_lag_seconds
-    yield metrics.UNCOUNTED_BATCHES, {"queue": "uncounted_batches"}, health.uncounted_batches
     yield metrics.DIRTY_DAYS, {"queue": "dirty_days"}, health.dirty_days
     yield metrics.CONNECTIONS, {}, health.database_connections
     yield metrics.CONNECTIONS_LIMIT, {}, health.database_connections_limit

@@ -2,7 +2,6 @@
 -- One row of sums over everybody; every scan in it is bounded.
 select
     h.rollup_lag_seconds,
-    h.uncounted_batches,
     h.dirty_days,
     h.database_connections,
     h.database_connections_limit,

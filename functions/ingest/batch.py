@@ -15,9 +15,8 @@ import jiter
 from pydantic import TypeAdapter, ValidationError
 
 from functions.core.errors import ApiError, Malformed, PayloadTooLarge, UnsupportedMediaType
+from functions.core.kinds import BY_NAME
 from functions.ingest.models import (
-    CAPTURE_KINDS,
-    KINDS,
     MAX_BATCH,
     MAX_SENT,
     MAX_UNPACKED,
@@ -74,6 +73,18 @@ class TimestampOutOfRange(ApiError):
     error = "timestamp_out_of_range"
 
 
+class UnstorableNumber(Exception):
+    """A number does not fit into Postgres' numeric; never shown to a client."""
+
+
+# What jsonb may refuse of a batch that was valid JSON for us.
+REFUSALS: dict[str, type[Exception]] = {
+    "22003": UnstorableNumber,
+    "22P02": Malformed,  # no JSON
+    "22P05": Malformed,  # a character that cannot be stored
+}
+
+
 @dataclass(frozen=True)
 class ParsedBatch:
     """A batch that passed every check."""
@@ -83,8 +94,6 @@ class ParsedBatch:
 
 
 _adapter: TypeAdapter[list[Event]] = TypeAdapter(Batch)
-_kinds = frozenset(KINDS)
-_capture_kinds = frozenset(CAPTURE_KINDS)  # the others' payloads are free
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG_NUMBER = b"0" * (MAX_NUMBER + 1)
 
@@ -160,7 +169,8 @@ def _check_meaning(events: list[Event], source: str, now: datetime) -> None:
             raise InvalidEvent(f"Event at index {index}: eventType and type differ")
         if kind is None:
             raise InvalidEvent(f"Event at index {index}: eventType: Field required")
-        if kind not in _kinds:
+        known = BY_NAME.get(kind)
+        if known is None:
             raise InvalidEventType(f"Invalid event type '{kind:.64}' at index {index}")
         if event["source"] != source:
             raise SourceMismatch(
@@ -176,7 +186,7 @@ def _check_meaning(events: list[Event], source: str, now: datetime) -> None:
                 f"Timestamp {event['timestamp']} at index {index} is older than ten years"
                 " or more than a day ahead"
             )
-        if kind in _capture_kinds and (wrong := _problem(kind, event["payload"])):
+        if known.is_capture and (wrong := _problem(kind, event["payload"])):
             raise InvalidEvent(f"Event at index {index}: {wrong}")
 
 

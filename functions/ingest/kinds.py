@@ -11,7 +11,7 @@ from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
 
 MAX_DURATION = 86_400_000  # ms; a day, longer spans are several events
-MAX_TOKENS = 10**12  # of one call; what `token_count` in the migrations takes for a count
+MAX_TOKENS = 10**9  # of one call, as `token_count` in the migrations has it: no sum can overflow
 MAX_COMMAND = 4_096  # characters, of a command and of what it wrote to stderr
 MIN_EXIT, MAX_EXIT = -(2**31), 2**32 - 1  # Windows reports both signed and unsigned codes
 

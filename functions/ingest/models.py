@@ -14,42 +14,12 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
+from functions.core.kinds import CAPTURE_KINDS, KINDS
+
 MAX_BATCH = 1_000  # events
 MAX_SENT = 5 * 1024 * 1024  # bytes of a body as sent
 MAX_REVISION = 2**63 - 1  # a bigint
 MAX_UNPACKED = 20 * 1024 * 1024  # bytes of a body after gzip
-
-# The only list of event kinds. Of VibeTea's, the first six are the published contract, the others
-# are what newer monitors send; their payloads are free. The capture kinds have models in kinds.py.
-VIBETEA_KINDS = (
-    "session",
-    "activity",
-    "tool",
-    "agent",
-    "summary",
-    "error",
-    "agent_spawn",
-    "skill_invocation",
-    "token_usage",
-    "session_metrics",
-    "activity_pattern",
-    "model_distribution",
-    "todo_progress",
-    "file_change",
-    "project_activity",
-)
-CAPTURE_KINDS = (
-    "terminal",
-    "editor",
-    "window",
-    "browser",
-    "heartbeat",
-    "emotion",
-    "llm",
-    "manual",
-    "custom",
-)
-KINDS = VIBETEA_KINDS + CAPTURE_KINDS
 
 EventId = Annotated[str, StringConstraints(pattern=r"^evt_[a-z0-9]{20}$")]
 
@@ -125,7 +95,7 @@ class Accepted(BaseModel):
 def event_schema() -> dict[str, Any]:
     """An event for OpenAPI: with the kinds, which the parser looks up by itself."""
     event = TypeAdapter(Event).json_schema()
-    kind = {"type": "string", "enum": list(KINDS), "examples": ["tool"]}
+    kind = {"type": "string", "enum": [each.name for each in KINDS], "examples": ["tool"]}
     event["properties"] |= {
         "eventType": {
             **kind,

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from functions.core import db, metrics
 from functions.core.actor import Monitor
-from functions.core.errors import KeyRevoked, Malformed, PayloadTooLarge
+from functions.core.errors import InternalError, KeyRevoked, PayloadTooLarge
 from functions.ingest import batch, signing
 from functions.ingest.models import MAX_SENT, Accepted
+from functions.ingest.room import BATCHES, DUPLICATES, EVENTS
 
 
 def accept(source: str, signature: str, encoding: str, body: bytes, now: datetime) -> Accepted:
@@ -26,12 +27,12 @@ def accept(source: str, signature: str, encoding: str, body: bytes, now: datetim
         signing.key_ring.forget(source)
         key, raw_signature = signing.verify(source, signature, body)
         inserted = _store(key, parsed, digest, raw_signature)
-    except Malformed:
+    except batch.UnstorableNumber:
         batch.blame(parsed.text)
-        raise
-    metrics.count(metrics.BATCHES)
-    metrics.count(metrics.EVENTS, inserted)
-    metrics.count(metrics.DUPLICATES, parsed.events - inserted)
+        raise InternalError from None  # no number of the batch: it is one of ours
+    metrics.count(BATCHES)
+    metrics.count(EVENTS, inserted)
+    metrics.count(DUPLICATES, parsed.events - inserted)
     return Accepted(inserted=inserted, message=_message(parsed.events, inserted))
 
 
@@ -42,11 +43,13 @@ def _store(
         Monitor(),
         signing.queries.bulk_insert_events.sql,
         {
+            "owner_id": key.owner_id,
             "key_id": key.id,
             "events": parsed.text,
             "body_sha256": digest,
             "signature": signature,
         },
+        refusals=batch.REFUSALS,
     )
     return int(inserted)
 

@@ -44,6 +44,7 @@ class InvalidSignature(Unauthenticated):
 class SourceKey:
     """An active key of a source."""
 
+    owner_id: UUID
     id: UUID
     public_key: bytes
 
@@ -66,8 +67,8 @@ class KeyRing:
         configured = {key.public_key for key in config().configured_keys if key.source == source}
         rows = db.call(Monitor(), queries.find_source_keys.sql, {"source": source})
         keys = tuple(
-            SourceKey(key_id, bytes(public_key))
-            for key_id, public_key, is_configured in rows
+            SourceKey(owner_id, key_id, bytes(public_key))
+            for owner_id, key_id, public_key, is_configured in rows
             if not is_configured or bytes(public_key) in configured
         )
         if not keys:
@@ -132,6 +133,6 @@ def register_configured_keys() -> None:
                     public_key=key.public_key,
                 )
         except ApiError as error:
-            if error.status == 503:
+            if error.status in (503, 504):
                 raise
             logger.error("configured key refused", source=key.source, cause=error.message)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from functions.core import db, sql
+from functions.core import sql
 from functions.core.actor import User
 from functions.query import period
 from functions.query.blocks import Block, Use, find_blocks
@@ -29,15 +29,12 @@ def blocks(user: User, asked: BlocksAsked, now: datetime) -> BlocksAnswer:
 
     Raises `InvalidRange`, `InvalidTimezone`.
     """
-    user.require("query:read")
-    span = period.find(user, asked, now, days=DAYS)
-    if span.days > MAX_DAYS:
-        raise InvalidRange(TOO_LONG)
-    rows = db.call(
-        user,
-        queries.block_uses.sql,
-        {"since": span.since, "until": span.until, "look_back": LOOK_BACK},
-    )
+    with period.reading(user, asked, now, days=DAYS) as (connection, span):
+        if span.days > MAX_DAYS:
+            raise InvalidRange(TOO_LONG)
+        rows = list(
+            queries.block_uses(connection, since=span.since, until=span.until, look_back=LOOK_BACK)
+        )
     is_aligned, purged_before = rows[0][:2]
     uses = [
         Use(first.astimezone(UTC), last.astimezone(UTC), *rest)

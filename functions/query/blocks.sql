@@ -6,11 +6,11 @@ with window_start as materialized (
 ),
 
 quarters as materialized (
-    select distinct c.hour + c.quarter * interval '15 minutes' as moment
-    from public.token_counts as c
+    select distinct c.quarter_at as moment
+    from public.token_sums as c
     where
-        c.hour >= (select w.moment from window_start as w)
-        and c.hour <= :since::timestamptz
+        c.quarter_at >= (select w.moment from window_start as w)
+        and c.quarter_at <= :since::timestamptz
         and c.calls > 0
 ),
 
@@ -33,7 +33,7 @@ begins as (
             p.before is null
             and (
                 p.moment - w.moment >= interval '5 hours'
-                or not exists (select from public.token_counts as c where c.hour < w.moment)
+                or not exists (select from public.token_sums as c where c.quarter_at < w.moment)
             )
         )
 ),

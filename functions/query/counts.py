@@ -1,10 +1,10 @@
-"""Events counted by time, project and language: roll-up and tail in one snapshot."""
+"""Events counted by time, project and language."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from functions.core import db, sql
+from functions.core import sql
 from functions.core.actor import User
 from functions.query import paging, period
 from functions.query.models import PagedAsked
@@ -24,25 +24,21 @@ queries = sql.load(__file__, "counts.sql")
 
 def timeline(user: User, asked: TimelineAsked, now: datetime) -> Timeline:
     """Counts by hour, day or week of the zone, and by kind, project, language or source."""
-    user.require("query:read")
     by, group, limit = asked.by, asked.group, asked.limit
     start, label = _timeline_position(asked.cursor, by, group)
-    span = period.find(user, asked, now)
-    period.refuse_long(span, by)
-    totals, *rows = db.call(
-        user,
-        queries.timeline.sql,
-        {
-            "zone": span.zone,
-            "by": by,
-            "grouping": group,
-            "at": start,
-            "label": label,
-            "limit": limit + 1,
+    with period.reading(user, asked, now) as (connection, span):
+        period.refuse_long(span, by)
+        totals, *rows = queries.timeline(
+            connection,
+            zone=span.zone,
+            by=by,
+            grouping=group,
+            at=start,
+            label=label,
+            limit=limit + 1,
             **span.bounds,
             **asked.filters,
-        },
-    )
+        )
 
     def shown(moment: datetime, clock: datetime) -> str:
         if by == "hour":
@@ -80,23 +76,19 @@ def by_language(user: User, asked: PagedAsked, now: datetime) -> Breakdown:
 def _breakdown(
     user: User, asked: PagedAsked, grouping: Literal["project", "language"], now: datetime
 ) -> Breakdown:
-    user.require("query:read")
     limit = asked.limit
     events, label = _breakdown_position(asked.cursor, grouping)
-    span = period.find(user, asked, now)
-    totals, *rows = db.call(
-        user,
-        queries.breakdown.sql,
-        {
-            "zone": span.zone,
-            "grouping": grouping,
-            "events": events,
-            "label": label,
-            "limit": limit + 1,
+    with period.reading(user, asked, now) as (connection, span):
+        totals, *rows = queries.breakdown(
+            connection,
+            zone=span.zone,
+            grouping=grouping,
+            events=events,
+            label=label,
+            limit=limit + 1,
             **span.bounds,
             **asked.filters,
-        },
-    )
+        )
     page = rows[:limit]
     return Breakdown(
         period=span.answer(),

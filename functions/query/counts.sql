@@ -1,9 +1,9 @@
 -- name: timeline(zone, by, grouping, since, until, source, project, language, kind, at, label, limit)
--- One row of totals (part 0) and a page of rows (part 1) from one snapshot; rides (owner, hour).
+-- One row of totals (part 0) and a page of rows (part 1); rides (owner, day) or (owner, quarter_at).
 with cells as (
     select
-        c.hour,
-        c.quarter,
+        c.quarter_at,
+        c.day,
         case :grouping::text
             when 'kind' then c.kind
             when 'project' then c.project
@@ -18,41 +18,29 @@ with cells as (
         sum(c.tokens_cache_read) as tokens_cache_read,
         sum(c.tokens_cache_write) as tokens_cache_write,
         sum(c.cost_usd) as cost_usd
-    from public.event_counts as c
+    from
+        public.event_cells(
+            :since::timestamptz, :until::timestamptz, :zone::text, :by::text <> 'hour'
+        ) as c
     where
-        c.hour >= date_trunc('hour', :since::timestamptz, 'UTC')
-        and (
-            c.hour >= :since::timestamptz
-            or c.quarter >= extract(minute from :since::timestamptz at time zone 'UTC')::integer / 15
-        )
-        and c.hour < :until::timestamptz
-        and (
-            c.hour < date_trunc('hour', :until::timestamptz, 'UTC')
-            or c.quarter < extract(minute from :until::timestamptz at time zone 'UTC')::integer / 15
-        )
-        and (
+        (
             :source::text is null
             or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
         )
         and (:project::text is null or c.project = :project::text)
         and (:language::text is null or c.language = :language::text)
         and (:kind::text is null or c.kind = :kind::text)
-    group by c.hour, c.quarter, label
-),
-
-moments as (
-    select
-        c.*,
-        c.hour + c.quarter * interval '15 minutes' as moment
-    from cells as c
+    group by c.quarter_at, c.day, label
 ),
 
 grouped as (
     select
         -- Days and weeks by their local date, as if of UTC; hours by their instant: a repeated one is two.
         case :by::text
-            when 'hour' then date_trunc('hour', m.moment, :zone::text)
-            else date_trunc(:by::text, m.moment at time zone :zone::text) at time zone 'UTC'
+            when 'hour' then date_trunc('hour', m.quarter_at, :zone::text)
+            else date_trunc(
+                :by::text, coalesce(m.day::timestamp, m.quarter_at at time zone :zone::text)
+            ) at time zone 'UTC'
         end as start,
         coalesce(s.name, m.label) as named,
         sum(m.events)::bigint as events,
@@ -62,7 +50,7 @@ grouped as (
         sum(m.tokens_cache_read)::bigint as tokens_cache_read,
         sum(m.tokens_cache_write)::bigint as tokens_cache_write,
         sum(m.cost_usd)::double precision as cost_usd
-    from moments as m
+    from cells as m
     left join public.sources as s on :grouping::text = 'source' and m.label = s.id::text
     group by start, named
     having sum(m.events) > 0
@@ -109,7 +97,7 @@ from page as p
 order by part, start, label;
 
 -- name: breakdown(zone, grouping, since, until, source, project, language, kind, events, label, limit)
--- Totals (part 0) and a page (part 1) of projects or languages, most events first; rides (owner, hour).
+-- Totals (part 0) and a page (part 1) of projects or languages, most events first; rides (owner, day).
 with cells as (
     select
         case :grouping::text when 'project' then c.project else c.language end as label,
@@ -120,21 +108,13 @@ with cells as (
         sum(c.tokens_cache_read)::bigint as tokens_cache_read,
         sum(c.tokens_cache_write)::bigint as tokens_cache_write,
         sum(c.cost_usd) as cost_usd,
-        min(c.hour + c.quarter * interval '15 minutes') as first_at,
-        max(c.hour + c.quarter * interval '15 minutes') as last_at
-    from public.event_counts as c
+        min(c.day) as first_day,
+        max(c.day) as last_day,
+        min(c.quarter_at) as first_at,
+        max(c.quarter_at) as last_at
+    from public.event_cells(:since::timestamptz, :until::timestamptz, :zone::text, true) as c
     where
-        c.hour >= date_trunc('hour', :since::timestamptz, 'UTC')
-        and (
-            c.hour >= :since::timestamptz
-            or c.quarter >= extract(minute from :since::timestamptz at time zone 'UTC')::integer / 15
-        )
-        and c.hour < :until::timestamptz
-        and (
-            c.hour < date_trunc('hour', :until::timestamptz, 'UTC')
-            or c.quarter < extract(minute from :until::timestamptz at time zone 'UTC')::integer / 15
-        )
-        and (
+        (
             :source::text is null
             or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
         )
@@ -180,18 +160,18 @@ select
     p.tokens_cache_read,
     p.tokens_cache_write,
     p.cost_usd::double precision,
-    (p.first_at at time zone :zone::text)::date as first_day,
-    (p.last_at at time zone :zone::text)::date as last_day
+    coalesce(p.first_day, (p.first_at at time zone :zone::text)::date) as first_day,
+    coalesce(p.last_day, (p.last_at at time zone :zone::text)::date) as last_day
 from page as p
 order by part asc, events desc, label asc;
 
--- name: tokens(zone, by, grouping, since, until, recent, source, project, provider, model, after, limit, top)
--- Totals (part 0), a page of rows (1), costs of recent days (2), unpriced models (3); rides (owner, hour).
+-- name: tokens(zone, by, grouping, since, until, today, source, project, provider, model, after, limit, top)
+-- Totals (part 0), a page of rows (1), costs of recent days (2), unpriced models (3); rides (owner, day).
 with cells as (
     select
         date_trunc(
-            :by::text, (c.hour + c.quarter * interval '15 minutes') at time zone :zone::text
-        )::date as day,
+            :by::text, coalesce(c.day::timestamp, c.quarter_at at time zone :zone::text)
+        )::date as starts_on,
         c.provider,
         c.model,
         c.project,
@@ -202,32 +182,22 @@ with cells as (
         sum(c.tokens_cache_write)::bigint as tokens_cache_write,
         sum(c.cost_usd) as cost_usd,
         sum(c.unpriced)::bigint as unpriced
-    from public.token_counts as c
+    from public.token_cells(:since::timestamptz, :until::timestamptz, :zone::text) as c
     where
-        c.hour >= date_trunc('hour', :since::timestamptz, 'UTC')
-        and (
-            c.hour >= :since::timestamptz
-            or c.quarter >= extract(minute from :since::timestamptz at time zone 'UTC')::integer / 15
-        )
-        and c.hour < :until::timestamptz
-        and (
-            c.hour < date_trunc('hour', :until::timestamptz, 'UTC')
-            or c.quarter < extract(minute from :until::timestamptz at time zone 'UTC')::integer / 15
-        )
-        and (
+        (
             :source::text is null
             or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
         )
         and (:project::text is null or c.project = :project::text)
         and (:provider::text is null or c.provider = :provider::text)
         and (:model::text is null or c.model = :model::text)
-    group by day, c.provider, c.model, c.project
+    group by starts_on, c.provider, c.model, c.project
     having sum(c.calls) > 0
 ),
 
 grouped as (
     select
-        c.day,
+        c.starts_on as day,
         case when :grouping::text in ('detail', 'model') then c.provider else '' end as provider_name,
         case when :grouping::text in ('detail', 'model') then c.model else '' end as model_name,
         case when :grouping::text in ('detail', 'project') then c.project else '' end as project_name,
@@ -239,7 +209,7 @@ grouped as (
         sum(c.cost_usd) as cost_usd,
         sum(c.unpriced)::bigint as unpriced
     from cells as c
-    group by c.day, provider_name, model_name, project_name
+    group by c.starts_on, provider_name, model_name, project_name
 ),
 
 page as (
@@ -256,25 +226,26 @@ page as (
 
 spent as (
     select
-        ((c.hour + c.quarter * interval '15 minutes') at time zone :zone::text)::date as day,
+        coalesce(c.day, (c.quarter_at at time zone :zone::text)::date) as spent_on,
         sum(c.calls)::bigint as calls,
         sum(c.cost_usd) as cost_usd,
         sum(c.unpriced)::bigint as unpriced
-    from public.token_counts as c
+    from
+        public.token_cells(
+            -- Any month, and whether somebody is new.
+            public.day_start(:today::date - 35, :zone::text),
+            public.day_start(:today::date + 1, :zone::text),
+            :zone::text
+        ) as c
     where
-        c.hour >= date_trunc('hour', :recent::timestamptz, 'UTC')
-        and (
-            c.hour >= :recent::timestamptz
-            or c.quarter >= extract(minute from :recent::timestamptz at time zone 'UTC')::integer / 15
-        )
-        and (
+        (
             :source::text is null
             or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
         )
         and (:project::text is null or c.project = :project::text)
         and (:provider::text is null or c.provider = :provider::text)
         and (:model::text is null or c.model = :model::text)
-    group by day
+    group by spent_on
 ),
 
 unlisted as (
@@ -321,7 +292,7 @@ from page as p
 union all
 select
     2 as part,
-    s.day,
+    s.spent_on,
     '' as provider,
     '' as model,
     '' as project,

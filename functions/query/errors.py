@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from functions.core import db, sql
+from functions.core import sql
 from functions.core.actor import User
 from functions.query import period
 from functions.query.errors_models import (
@@ -17,11 +17,11 @@ from functions.query.errors_models import (
     ProjectErrors,
 )
 from functions.query.parameters import FIRST_YEAR, LAST_YEAR
-from functions.rollup import refresh_days
+from functions.query.period import Period
 
 # An error reaches over days: what began in the period may be fixed by a command of any later day,
 # and what is fixed in it may have begun on any earlier one. Further than any event may lie.
-FIRST_DAY, LAST_DAY = date(FIRST_YEAR, 1, 2), date(LAST_YEAR, 1, 1)
+EVERY_DAY = date(FIRST_YEAR, 1, 2), date(LAST_YEAR, 1, 1)
 
 FIGURES = (
     "introduced",
@@ -41,13 +41,12 @@ def errors(user: User, asked: ErrorsAsked, now: datetime) -> Errors:
 
     Raises `InvalidRange`, `InvalidTimezone`.
     """
-    user.require("query:read")
-    span = period.find(user, asked, now)
-    bounds = span.bounds
-    refresh_days(user.id, span.first_day, span.last_day)
-    refresh_days(user.id, FIRST_DAY, LAST_DAY)
-    [(pending,)] = db.call(user, queries.pending_days.sql, {})
-    rows = db.call(user, queries.errors.sql, {"zone": span.zone, **bounds, **asked.filters})
+
+    def needed(span: Period) -> list[tuple[date, date]]:
+        return [span.ends, EVERY_DAY]
+
+    with period.reading_computed(user, asked, now, needed) as (connection, span, pending):
+        rows = list(queries.errors(connection, zone=span.zone, **span.bounds, **asked.filters))
     parts: dict[str, list[dict[str, Any]]] = {}
     for part, name, *figures in rows:
         found = dict(zip(FIGURES, figures, strict=True))

@@ -45,7 +45,7 @@ facts as (
         and (:project::text is null or e.project = :project::text)
     union all
     select
-        ((c.hour + c.quarter * interval '15 minutes') at time zone :zone::text)::date as day,
+        (c.quarter_at at time zone :zone::text)::date as day,
         c.project,
         null as class,
         '' as program,
@@ -56,13 +56,11 @@ facts as (
         null as fix_seconds,
         sum(c.events)::bigint as runs,
         sum(c.errors)::bigint as failed_runs
-    from public.event_counts as c
+    from public.event_sums as c
     where
         c.kind = 'terminal'
-        and c.hour >= date_trunc('hour', :since::timestamptz, 'UTC')
-        and c.hour + c.quarter * interval '15 minutes' >= :since::timestamptz
-        and c.hour < :until::timestamptz
-        and c.hour + c.quarter * interval '15 minutes' < :until::timestamptz
+        and c.quarter_at >= :since::timestamptz
+        and c.quarter_at < :until::timestamptz
         and (:source::text is null or c.source_id = (select w.id from wanted as w))
         and (:project::text is null or c.project = :project::text)
     group by day, c.project
@@ -123,7 +121,3 @@ select
     g.mean_fix_seconds
 from grouped as g
 order by g.part asc, g.day asc, g.introduced desc, g.runs desc, g.name asc;
-
--- name: pending_days()$
--- How many days have errors that are not computed yet.
-select count(*) from public.dirty_days;

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from functions.core import db, sql
+from functions.core import sql
 from functions.core.actor import User
+from functions.core.db import Connection
 from functions.query import paging, period
 from functions.query.models_events import EventsAsked
 
@@ -42,21 +43,20 @@ class Lines:
 
 def find(user: User, asked: EventsAsked, now: datetime) -> Lines:
     """Events with their payloads, as many as `asked` says and one answer may hold."""
-    user.require("query:read")
     position = _position(asked.cursor, asked.order)
-    span = period.find(user, asked, now)
-    parameters = {
-        "since": span.since,
-        "until": span.until,
-        "ascending": asked.order == "asc",
-        **asked.filters,
-    }
-    lines, position, more = _collect(user, parameters, position, asked.limit)
+    with period.reading(user, asked, now) as (connection, span):
+        parameters = {
+            "since": span.since,
+            "until": span.until,
+            "ascending": asked.order == "asc",
+            **asked.filters,
+        }
+        lines, position, more = _collect(connection, parameters, position, asked.limit)
     return Lines(lines, _cursor(asked.order, position) if more else None)
 
 
 def _collect(
-    user: User, parameters: Mapping[str, Any], position: Position, limit: int
+    connection: Connection, parameters: Mapping[str, Any], position: Position, limit: int
 ) -> tuple[list[str], Position, bool]:
     """Up to `limit` lines after `position` that fit, where they end, and whether there are more.
 
@@ -67,7 +67,7 @@ def _collect(
     while True:
         take = min(READ, limit - len(lines))
         asked = {**parameters, **position, "limit": take + 1, "room": room}
-        rows = db.call(user, queries.events.sql, asked)
+        rows = list(queries.events(connection, **asked))
         found = rows[0][4] if rows else 0
         taken = 0
         for line, at, id_, source_id, _ in rows[:take]:

@@ -7,7 +7,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http
+from functions.core import http
 from functions.core.errors import ApiError, Forbidden, InvalidToken, MissingAuth, Unavailable
 from functions.query import (
     handler_blocks,
@@ -18,6 +18,7 @@ from functions.query import (
     handler_time,
     service,
 )
+from functions.query.handler_answers import Reader
 from functions.query.models import HeatmapAsked, QueryAnswer
 from functions.query.parameters import InvalidFilter
 
@@ -32,7 +33,14 @@ class InvalidDays(ApiError):
 
 
 # VibeTea's clients may send parameters along that nobody has read so far.
-app = http.app(unknown_parameter=InvalidFilter, tolerant=["/v1/query"])
+app = http.app(
+    tags={
+        "query": "Questions about your events are answered with figures.",
+        "events": "Your events are listed and exported, with their payloads.",
+    },
+    unknown_parameter=InvalidFilter,
+    tolerant=["/v1/query"],
+)
 for topic in (
     handler_summary,
     handler_counts,
@@ -52,17 +60,23 @@ for topic in (
     " VibeTea's clients know it. `days=30`, for example, covers the last 30 times 24 hours."
     " Parameters that are not listed here are ignored.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses={
         **http.documented(
-            InvalidDays, MissingAuth, InvalidToken, Forbidden, Unavailable, model=QueryAnswer
+            InvalidDays,
+            InvalidFilter,
+            MissingAuth,
+            InvalidToken,
+            Forbidden,
+            Unavailable,
+            model=QueryAnswer,
         ),
         **http.not_modified(),
     },
 )
-def get_heatmap(request: Request, asked: Annotated[HeatmapAsked, Query()]) -> Response[str]:
+def get_heatmap(
+    request: Request, user: Reader, asked: Annotated[HeatmapAsked, Query()]
+) -> Response[str]:
     """Counts by source, date and hour in UTC, newest first; never a payload."""
-    user = bearer.authenticate(http.headers(request))
     if asked.days not in DAYS:
         raise InvalidDays
     now = datetime.now(UTC)

@@ -1,10 +1,13 @@
-"""What questions may answer, for OpenAPI."""
+"""Who may ask, and what questions may answer, for OpenAPI."""
 
-from typing import Any
+from typing import Annotated, Any
 
+from aws_lambda_powertools.event_handler import Depends
 from pydantic import BaseModel
 
 from functions.core import http
+from functions.core.actor import User
+from functions.core.door import may
 from functions.core.errors import ApiError, Forbidden, InvalidToken, MissingAuth, Unavailable
 from functions.query.parameters import (
     InvalidCursor,
@@ -13,6 +16,8 @@ from functions.query.parameters import (
     InvalidRange,
     InvalidTimezone,
 )
+
+Reader = Annotated[User, Depends(may("query:read"))]
 
 
 def answers(model: type[BaseModel], *errors: type[ApiError]) -> dict[int, Any]:

@@ -8,10 +8,10 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http
+from functions.core import http
 from functions.query import block_list
 from functions.query.blocks_models import BlocksAnswer, BlocksAsked
-from functions.query.handler_answers import answers
+from functions.query.handler_answers import Reader, answers
 
 router = Router()  # type: ignore[no-untyped-call]
 
@@ -24,10 +24,10 @@ router = Router()  # type: ignore[no-untyped-call]
     " machines. `days=3` (the default) has the blocks of the last three days, with the burn rate"
     " and the projection of the block that still runs. At most 31 days are accepted.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=answers(BlocksAnswer),
 )
-def list_blocks(request: Request, asked: Annotated[BlocksAsked, Query()]) -> Response[str]:
+def list_blocks(
+    request: Request, user: Reader, asked: Annotated[BlocksAsked, Query()]
+) -> Response[str]:
     """Blocks and gaps that touch the period, the earliest first."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, block_list.blocks(user, asked, datetime.now(UTC)))

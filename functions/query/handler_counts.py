@@ -8,9 +8,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http
+from functions.core import http
 from functions.query import counts, tokens
-from functions.query.handler_answers import pages
+from functions.query.handler_answers import Reader, pages
 from functions.query.models import PagedAsked
 from functions.query.models_counts import (
     Breakdown,
@@ -32,12 +32,12 @@ router = Router()  # type: ignore[no-untyped-call]
     " are left out. `by=day&group=project&days=7`, for example, has a row for each day and project"
     " of the last seven days.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=pages(Timeline),
 )
-def get_timeline(request: Request, asked: Annotated[TimelineAsked, Query()]) -> Response[str]:
+def get_timeline(
+    request: Request, user: Reader, asked: Annotated[TimelineAsked, Query()]
+) -> Response[str]:
     """Counts by hour, day or week of the zone, grouped; rows without events are left out."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, counts.timeline(user, asked, datetime.now(UTC)))
 
 
@@ -49,12 +49,12 @@ def get_timeline(request: Request, asked: Annotated[TimelineAsked, Query()]) -> 
     " first and last day on which it was worked on. `days=7&language=rust`, for example, lists the"
     " projects that Rust was written for in the last seven days.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=pages(Breakdown),
 )
-def list_projects(request: Request, asked: Annotated[PagedAsked, Query()]) -> Response[str]:
+def list_projects(
+    request: Request, user: Reader, asked: Annotated[PagedAsked, Query()]
+) -> Response[str]:
     """Events, errors, tokens, cost, first and last day of each project."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, counts.by_project(user, asked, datetime.now(UTC)))
 
 
@@ -66,12 +66,12 @@ def list_projects(request: Request, asked: Annotated[PagedAsked, Query()]) -> Re
     " and with the first and last day on which it was used. `days=7&project=loom`, for example,"
     " lists the languages that were used for one project in the last seven days.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=pages(Breakdown),
 )
-def list_languages(request: Request, asked: Annotated[PagedAsked, Query()]) -> Response[str]:
+def list_languages(
+    request: Request, user: Reader, asked: Annotated[PagedAsked, Query()]
+) -> Response[str]:
     """Events, errors, tokens, cost, first and last day of each language."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, counts.by_language(user, asked, datetime.now(UTC)))
 
 
@@ -83,10 +83,10 @@ def list_languages(request: Request, asked: Annotated[PagedAsked, Query()]) -> R
     " projects the costs of the current month. `by=month&group=model`, for example, has one row"
     " for each model and month. Models without a price are listed in `unpriced_models`.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=pages(TokenCosts, InvalidBudget),
 )
-def get_token_costs(request: Request, asked: Annotated[TokensAsked, Query()]) -> Response[str]:
+def get_token_costs(
+    request: Request, user: Reader, asked: Annotated[TokensAsked, Query()]
+) -> Response[str]:
     """Sums by day, week or month and by model or project; the month's projection and a budget."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, tokens.tokens(user, asked, datetime.now(UTC)))

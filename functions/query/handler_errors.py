@@ -8,10 +8,10 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http
+from functions.core import http
 from functions.query import errors
 from functions.query.errors_models import Errors, ErrorsAsked
-from functions.query.handler_answers import answers
+from functions.query.handler_answers import Reader, answers
 
 router = Router()  # type: ignore[no-untyped-call]
 
@@ -25,10 +25,10 @@ router = Router()  # type: ignore[no-untyped-call]
     " example, has the errors of one project in the last seven days. `source` is the source that"
     " sent the failure with which the error began.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=answers(Errors),
 )
-def get_errors(request: Request, asked: Annotated[ErrorsAsked, Query()]) -> Response[str]:
+def get_errors(
+    request: Request, user: Reader, asked: Annotated[ErrorsAsked, Query()]
+) -> Response[str]:
     """By class, program, lane, project and day."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, errors.errors(user, asked, datetime.now(UTC)))

@@ -9,9 +9,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http
+from functions.core import http
 from functions.query import events
-from functions.query.handler_answers import pages
+from functions.query.handler_answers import Reader, pages
 from functions.query.models_events import EventPage, EventsAsked, ExportAsked
 
 NDJSON = "application/x-ndjson"
@@ -26,12 +26,12 @@ router = Router()  # type: ignore[no-untyped-call]
     description="Lists your events with their payloads. Events that arrive later do not shift the"
     " pages. `kind=tool&limit=50`, for example, has the last 50 calls of tools.",
     tags=["events"],
-    security=[{"bearer": []}],
     responses=pages(EventPage),
 )
-def list_events(request: Request, asked: Annotated[EventsAsked, Query()]) -> Response[str]:
+def list_events(
+    request: Request, user: Reader, asked: Annotated[EventsAsked, Query()]
+) -> Response[str]:
     """Events with their payloads, newest first or oldest first; pages that inserts do not shift."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, events.find(user, asked, datetime.now(UTC)).page())
 
 
@@ -54,12 +54,12 @@ def exported() -> dict[int, Any]:
     " `/v1/events`, up to 5 MB. If there are more, the header `Link` has the address of the next"
     " answer. `order=asc`, for example, begins with the oldest event of the period.",
     tags=["events"],
-    security=[{"bearer": []}],
     responses=exported(),
 )
-def export_events(request: Request, asked: Annotated[ExportAsked, Query()]) -> Response[str]:
+def export_events(
+    request: Request, user: Reader, asked: Annotated[ExportAsked, Query()]
+) -> Response[str]:
     """A line for each event; up to 5 MB an answer, the next one under `Link: …; rel="next"`."""
-    user = bearer.authenticate(http.headers(request))
     lines = events.find(user, asked, datetime.now(UTC))
     following = {}
     if lines.next is not None:

@@ -8,9 +8,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http
+from functions.core import http
 from functions.query import summary
-from functions.query.handler_answers import answers
+from functions.query.handler_answers import Reader, answers
 from functions.query.models import Filtered
 from functions.query.models_summary import Summary
 
@@ -24,10 +24,10 @@ router = Router()  # type: ignore[no-untyped-call]
     description="Answers with totals, the trend against the previous period, streaks, the best"
     " hour and the productivity score. `days=7`, for example, sums up the last seven days.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=answers(Summary),
 )
-def get_summary(request: Request, asked: Annotated[Filtered, Query()]) -> Response[str]:
+def get_summary(
+    request: Request, user: Reader, asked: Annotated[Filtered, Query()]
+) -> Response[str]:
     """All that a dashboard shows first, in one answer."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, summary.summary(user, asked, datetime.now(UTC)))

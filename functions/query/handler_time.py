@@ -8,9 +8,9 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http
+from functions.core import http
 from functions.query import sessions, time
-from functions.query.handler_answers import answers, pages
+from functions.query.handler_answers import Reader, answers, pages
 from functions.query.time_models import Sessions, SessionsAsked, TimeAnswer, TimeAsked
 
 router = Router()  # type: ignore[no-untyped-call]
@@ -25,12 +25,10 @@ router = Router()  # type: ignore[no-untyped-call]
     " person and an agent spent at once on different groups. `by=language&days=7`, for example,"
     " has a row for each language of the last seven days.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=answers(TimeAnswer),
 )
-def get_time(request: Request, asked: Annotated[TimeAsked, Query()]) -> Response[str]:
+def get_time(request: Request, user: Reader, asked: Annotated[TimeAsked, Query()]) -> Response[str]:
     """Seconds of people, of agents, of both at once and of waiting; the items sum to the totals."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, time.time_by_lane(user, asked, datetime.now(UTC)))
 
 
@@ -43,10 +41,10 @@ def get_time(request: Request, asked: Annotated[TimeAsked, Query()]) -> Response
     " its `complete` is false. `lane=agent&days=7`, for example, has the agents' sessions of a"
     " week.",
     tags=["query"],
-    security=[{"bearer": []}],
     responses=pages(Sessions),
 )
-def list_sessions(request: Request, asked: Annotated[SessionsAsked, Query()]) -> Response[str]:
+def list_sessions(
+    request: Request, user: Reader, asked: Annotated[SessionsAsked, Query()]
+) -> Response[str]:
     """Those under way in the period, the latest to begin first."""
-    user = bearer.authenticate(http.headers(request))
     return http.cached(request, sessions.page(user, asked, datetime.now(UTC)))

@@ -148,10 +148,7 @@ class HeatmapAsked(Model):
             json_schema_extra={"default": 7},
         ),
     ] = "7"
-    source: Annotated[
-        str | None,
-        Field(description="Only events of the source of this name count.", examples=["laptop"]),
-    ] = None
+    source: SourceFilter = None
 
 
 class HourlyAggregate(Model):

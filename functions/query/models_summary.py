@@ -15,10 +15,9 @@ class Totals(CountsWithoutCost):
     """The counts of a period, and its active days."""
 
     cost_usd: CostUsd
-    unpriced: int | None = Field(
+    unpriced: int = Field(
         description="This many calls have a model without a price. They are not in `cost_usd`;"
-        " `/v1/query/tokens` names the models. It is null with a filter by language or kind,"
-        " because calls are not kept by these.",
+        " `/v1/query/tokens` names the models.",
         examples=[0],
     )
     active_days: int = Field(

@@ -6,13 +6,19 @@ begin and on which of them an instant lies, because it also cuts what is counted
 Python's rules of the zones may be those of another year.
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 
+from psycopg.rows import TupleRow
+
 from functions.core import db, sql
 from functions.core.actor import User
+from functions.core.db import Connection
 from functions.query.models import Asked, PeriodAnswer
 from functions.query.parameters import InvalidRange, InvalidTimezone
+from functions.rollup import pending_days, refresh_days
 
 DEFAULT_DAYS = 30
 MAX_HOURLY = timedelta(days=5 * 366)
@@ -69,6 +75,11 @@ class Period(Stretch):
     previous: Stretch  # as many whole days before it, or else as much time, up to its beginning
 
     @property
+    def ends(self) -> tuple[date, date]:
+        """Its first and its last day."""
+        return self.first_day, self.last_day
+
+    @property
     def days(self) -> int:
         """Days of the zone that it touches."""
         return (self.last_day - self.first_day).days + 1
@@ -85,24 +96,54 @@ class Words:
     days: int = DEFAULT_DAYS  # before the end, where there is no beginning
 
 
-def find(user: User, asked: Asked, now: datetime, days: int = DEFAULT_DAYS) -> Period:
-    """The period that `asked` means at `now`, in the zone of `user` if it names none.
+@contextmanager
+def reading(
+    user: User, asked: Asked, now: datetime, days: int = DEFAULT_DAYS
+) -> Iterator[tuple[Connection, Period]]:
+    """The transaction of a question, which only reads, and the period that `asked` means at `now`.
 
-    Where nothing says when it begins, it has `days` days.
+    The period is in the zone of `user` if `asked` names none. Where nothing says when it begins, it
+    has `days` days.
 
     Raises `InvalidRange`, `InvalidTimezone`.
     """
-    words = read(asked, days)
-    rows = db.call(
-        user,
-        queries.find_period.sql,
-        {"tz": asked.tz, "known": asked.tz in _known, "now": now, **vars(words)},
-    )
-    if not rows:
-        raise InvalidTimezone
-    if asked.tz is not None:
-        _known.add(asked.tz)
-    [(zone, today, first_day, last_day, is_of_own_days, *moments)] = rows
+    words = {"tz": asked.tz, "known": asked.tz in _known, "now": now, **vars(read(asked, days))}
+    with db.reading(user, queries.find_period.sql, words) as (connection, rows):
+        if not rows:
+            raise InvalidTimezone
+        if asked.tz is not None:
+            _known.add(asked.tz)
+        yield connection, _period(rows[0])
+
+
+@contextmanager
+def reading_computed(
+    user: User,
+    asked: Asked,
+    now: datetime,
+    needed: Callable[[Period], Sequence[tuple[date, date]]] = lambda span: [span.ends],
+    most: int | None = None,
+) -> Iterator[tuple[Connection, Period, int]]:
+    """As `reading`, after the daily figures of all days that are `needed` were computed.
+
+    The stretches of `needed` are computed in their order; the last one holds the others. If more
+    than `most` of its days are pending, or if nothing is, no day is computed and there is one
+    transaction. Also yields how many days are pending then.
+    """
+    with reading(user, asked, now) as (connection, span):
+        stretches = needed(span)
+        pending = pending_days(connection, user.id, *stretches[-1]) if stretches else 0
+        if pending == 0 or (most is not None and pending > most):
+            yield connection, span, pending
+            return
+    for stretch in stretches:
+        refresh_days(user.id, *stretch)
+    with reading(user, asked, now) as (connection, span):
+        yield connection, span, pending_days(connection, user.id, *stretches[-1])
+
+
+def _period(row: TupleRow) -> Period:
+    zone, today, first_day, last_day, is_of_own_days, *moments = row
     since, until, before = (
         in_zone(moment, clock) for moment, clock in zip(moments[::2], moments[1::2], strict=True)
     )
@@ -126,10 +167,10 @@ def in_zone(moment: datetime, clock: datetime) -> datetime:
     return clock.replace(tzinfo=timezone(offset))
 
 
-def day_starts(user: User, span: Period) -> list[int]:
+def day_starts(connection: Connection, span: Period) -> list[int]:
     """Where the days that `span` touches begin, and the last of them ends; s, Unix time."""
-    asked = {"zone": span.zone, "first": span.first_day, "last": span.last_day}
-    return [starts for (starts,) in db.call(user, queries.day_starts.sql, asked)]
+    rows = queries.day_starts(connection, zone=span.zone, first=span.first_day, last=span.last_day)
+    return [starts for (starts,) in rows]
 
 
 def read(asked: Asked, days: int = DEFAULT_DAYS) -> Words:

@@ -1,23 +1,19 @@
 -- name: hourly_counts(since, whole, until, source)
--- The heatmap: roll-up and tail by (owner, hour); of the quarter that began before `since`, its events.
+-- The heatmap; rides (owner, quarter_at). Of the quarter that began before `since`, its events.
 with cells as (
     select
         c.source_id,
-        c.hour,
+        date_trunc('hour', c.quarter_at, 'UTC') as hour,
         sum(c.events) as events
-    from public.event_counts as c
+    from public.activity_sums as c
     where
-        c.hour >= date_trunc('hour', :whole::timestamptz, 'UTC')
-        and (
-            c.hour >= :whole::timestamptz
-            or c.quarter >= extract(minute from :whole::timestamptz at time zone 'UTC')::integer / 15
-        )
-        and c.hour < :until::timestamptz
+        c.quarter_at >= :whole::timestamptz
+        and c.quarter_at < :until::timestamptz
         and (
             :source::text is null
             or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
         )
-    group by c.source_id, c.hour
+    group by c.source_id, hour
     union all
     select
         e.source_id,

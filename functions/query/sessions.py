@@ -13,6 +13,7 @@ from typing import Any
 
 from functions.core import db, sql
 from functions.core.actor import User
+from functions.core.db import Connection
 from functions.query import paging, period
 from functions.query.period import Period
 from functions.query.time_models import Session, Sessions, SessionsAsked
@@ -34,32 +35,36 @@ def page(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
 
     Raises `InvalidRange`, `InvalidTimezone`, `InvalidCursor`.
     """
-    user.require("query:read")
     limit = asked.limit
     at, position = None, None
     if asked.cursor is not None:
         at, position = paging.decode(asked.cursor, "sessions", _position)
-    span = period.find(user, asked, now)
-    refresh_days(user.id, span.first_day, span.last_day)
-    parameters = {
-        "first": span.first_day,
-        "last": span.last_day,
-        "since": span.since,
-        "until": span.until,
+    which = {
         "lane": asked.lane,
         "at": at,
         "position": position,
         "limit": limit + 1,
         **asked.filters,
     }
-    rows, missing = _whole(user, span, parameters)
+    with period.reading_computed(user, asked, now) as (connection, span, _):
+        missing = Missing(span)
+        rows = _find(connection, missing, which)
+    # A session that is not whole yet seems to begin later than it did, so it stands on an earlier
+    # page than it should, never on a later one: page by page, each session comes once.
+    budget = MAX_REACH
+    while days := missing.to_compute(rows)[:budget]:
+        budget -= len(days)
+        for first, last in _runs(sorted(days)):
+            refresh_days(user.id, first, last)
+        with period.reading(user, asked, now) as (connection, missing.span):
+            rows = _find(connection, missing, which)
     found = [_session(row, missing.of(row)) for row in rows[:limit]]
     following = None
     if len(rows) > limit:
-        last = found[-1]
-        following = paging.encode("sessions", last.started_at.isoformat(), f"{last.lane} {last.id}")
+        end = found[-1]
+        following = paging.encode("sessions", end.started_at.isoformat(), f"{end.lane} {end.id}")
     return Sessions(
-        period=span.answer(),
+        period=missing.span.answer(),
         items=found,
         pending_days=len(missing.all(rows[:limit])),
         next=following,
@@ -104,29 +109,22 @@ class Missing:
         return max(self.span.first_day - day, day - self.span.last_day, timedelta()), day
 
 
-def _whole(user: User, span: Period, parameters: Mapping[str, Any]) -> tuple[list[Row], Missing]:
-    """A page of sessions, after the days outside the period that they reach into were computed.
-
-    A session that is not whole yet seems to begin later than it did, so it stands on an earlier
-    page than it should, never on a later one: page by page, each session comes once.
-    """
-    missing = Missing(span)
-    budget = MAX_REACH
-    while True:
-        rows: list[Row] = list(db.call(user, queries.sessions.sql, parameters))
-        missing.waiting = {day for (day,) in db.call(user, queries.waiting_days.sql, {})}
-        if not missing.waiting:
-            return rows, missing
-        _look(user, rows, missing)
-        days = missing.to_compute(rows)[:budget]
-        if not days:
-            return rows, missing
-        budget -= len(days)
-        for first, last in _runs(sorted(days)):
-            refresh_days(user.id, first, last)
+def _find(connection: Connection, missing: Missing, which: Mapping[str, Any]) -> list[Row]:
+    """A page of sessions; and in `missing`, what is still to be computed of them."""
+    span = missing.span
+    stretch = {"first": span.first_day, "last": span.last_day}
+    stretch |= {"since": span.since, "until": span.until}
+    listed, waiting = db.ask(
+        connection, (queries.sessions.sql, {**stretch, **which}), (queries.waiting_days.sql, {})
+    )
+    rows: list[Row] = list(listed)
+    missing.waiting = {day for (day,) in waiting}
+    if missing.waiting:
+        _look(connection, rows, missing)
+    return rows
 
 
-def _look(user: User, rows: Iterable[Row], missing: Missing) -> None:
+def _look(connection: Connection, rows: Iterable[Row], missing: Missing) -> None:
     """Finds out on which waiting days the agents' sessions have events."""
     if not missing.looked_at:
         nearest = sorted(missing.waiting, key=missing.distance)
@@ -134,8 +132,8 @@ def _look(user: User, rows: Iterable[Row], missing: Missing) -> None:
     names = {row[0] for row in rows if row[1] == "agent"} - missing.names
     if not names:
         return
-    asked = {"days": sorted(missing.looked_at), "names": sorted(names)}
-    for day, name in db.call(user, queries.agent_parts.sql, asked):
+    days = sorted(missing.looked_at)
+    for day, name in queries.agent_parts(connection, days=days, names=sorted(names)):
         missing.parts.setdefault(name, set()).add(day)
     missing.names |= names
 

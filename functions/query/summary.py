@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from psycopg.rows import TupleRow
+
 from functions.core import db, sql
 from functions.core.actor import User
 from functions.query import period, scoring
 from functions.query.models import Filtered
 from functions.query.models_summary import BestHour, Streaks, Summary, Totals, Trend
 from functions.query.period import Period
-from functions.rollup import refresh_days
 
 STREAK_DAYS = 1_096  # three years; each day is one probe of an index
 MAX_WAITING = 7  # days that are computed while somebody waits; more are left to the hourly job
@@ -24,32 +25,39 @@ queries = sql.load(__file__, "summary.sql")
 
 def summary(user: User, asked: Filtered, now: datetime) -> Summary:
     """Totals, trend, streaks, best hour and score of a period."""
-    user.require("query:read")
     narrowed = asked.filters
-    span = period.find(user, asked, now)
-    today = span.today
-    before_it = {"before": span.previous.bounds["since"]}
-    rows = db.call(
-        user,
-        queries.summary.sql,
-        {"zone": span.zone, **before_it, **span.bounds, **narrowed},
-    )
-    lately = {"first": today - timedelta(days=STREAK_DAYS - 1), "last": today}
-    active = db.call(user, queries.active_days.sql, {"zone": span.zone, **lately, **narrowed})
-    streaks = count_streaks((day for (day,) in active), today)
+    is_narrowed = any(narrowed.values())
+
+    def needed(span: Period) -> list[tuple[date, date]]:
+        return [] if is_narrowed else _scored_days(span)
+
+    with period.reading_computed(user, asked, now, needed, MAX_WAITING) as answering:
+        connection, span, pending = answering
+        today = span.today
+        where = {"zone": span.zone, **narrowed}
+        before = {"before": span.previous.bounds["since"]}
+        lately = {"first": today - timedelta(days=STREAK_DAYS - 1), "last": today}
+        questions: list[tuple[str, dict[str, Any]]] = [
+            (queries.summary.sql, {**before, **span.bounds, **where}),
+            (queries.active_days.sql, {**lately, **where}),
+        ]
+        if pending <= MAX_WAITING:
+            for first, last in needed(span):
+                questions.append((queries.focus.sql, {"first": first, "last": last}))
+                questions.append((queries.errors_fixed.sql, span.bounds))
+        rows, active, *scored = db.ask(connection, *questions)
     figures: Figures = scoring.NOT_FILTERED, scoring.NOT_FILTERED
-    if not any(narrowed.values()):
-        figures = _daily_figures(user, span, today)
-    # Calls are kept by source and project only.
-    has_calls = narrowed["language"] is None and narrowed["kind"] is None
-    totals, before = (_totals(rows, current, has_calls) for current in (True, False))
+    if not is_narrowed:
+        figures = _daily_figures(pending, scored)
+    streaks = count_streaks((day for (day,) in active), today)
+    totals, previous = (_totals(rows, current) for current in (True, False))
     elapsed = (min(span.last_day, today) - span.first_day).days + 1
     return Summary(
         period=span.answer(),
         previous_period=span.previous.answer(),
         totals=totals,
-        previous=before,
-        trend=_trend(totals, before),
+        previous=previous,
+        trend=_trend(totals, previous),
         streaks=streaks,
         best_hour=_best_hour(rows),
         score=scoring.score(totals.active_days, elapsed, *figures),
@@ -68,29 +76,23 @@ def count_streaks(days: Iterable[date], today: date) -> Streaks:
     return Streaks(current=run if alive else 0, longest=longest)
 
 
-def _daily_figures(user: User, span: Period, today: date) -> Figures:
-    """What the score needs of the daily figures, brought up to date if that is a matter of days."""
-    first, last = span.first_day, min(span.last_day, today + timedelta(days=1))
-    if first > last:
-        return scoring.Time(0, 0, None), scoring.Repairs(0, 0)
-    with db.transaction(user) as connection:
-        waiting = queries.waiting_days(
-            connection,
-            first=first - timedelta(days=1),
-            last=last + timedelta(days=1),
-            zone=span.zone,
-        )
-    if waiting > MAX_WAITING:
+def _scored_days(span: Period) -> list[tuple[date, date]]:
+    """The days whose figures the score is made of: none of those that are still to come."""
+    last = min(span.last_day, span.today + timedelta(days=1))
+    return [(span.first_day, last)] if span.first_day <= last else []
+
+
+def _daily_figures(pending: int, scored: list[list[TupleRow]]) -> Figures:
+    """What the score needs of the daily figures, unless too many of them are to be computed."""
+    if pending > MAX_WAITING:
         return scoring.NOT_COMPUTED, scoring.NOT_COMPUTED
-    if waiting:
-        refresh_days(user.id, first, last)
-    with db.transaction(user) as connection:
-        longest, seconds, research = queries.focus(connection, first=first, last=last)
-        introduced, fixed = queries.errors_fixed(connection, **span.bounds)
+    if not scored:
+        return scoring.Time(0, 0, None), scoring.Repairs(0, 0)
+    [[(longest, seconds, research)], [(introduced, fixed)]] = scored
     return scoring.Time(seconds, longest, research), scoring.Repairs(introduced, fixed)
 
 
-def _totals(rows: Iterable[Sequence[Any]], is_current: bool, has_calls: bool) -> Totals:
+def _totals(rows: Iterable[Sequence[Any]], is_current: bool) -> Totals:
     found: Sequence[Any] = (0,) * len(MEASURES)
     active_days = 0
     for current, day, hour, *sums in rows:
@@ -102,11 +104,7 @@ def _totals(rows: Iterable[Sequence[Any]], is_current: bool, has_calls: bool) ->
             found = sums
     measures = dict(zip(MEASURES, found, strict=True))
     calls = measures.pop("calls")
-    is_priced = not calls or calls > measures["unpriced"]
-    if not has_calls:
-        measures["unpriced"] = None
-        is_priced = measures["cost_usd"] > 0 or not any(measures[name] for name in TOKENS)
-    if not is_priced:
+    if calls and calls == measures["unpriced"]:
         measures["cost_usd"] = None
     return Totals(active_days=active_days, **measures)
 

@@ -1,27 +1,66 @@
 -- name: summary(zone, before, since, until, source, project, language, kind)
--- Both periods' totals, hours of the day and days, in one pass over (owner, hour): 2,880 rows a month.
-with quarters as (
+-- Both periods' totals and days, and the hours of the day of the later one. Rides (owner, day) where the
+-- period is made of folded days, and (owner, quarter_at).
+with cells as (
     select
-        c.hour + c.quarter * interval '15 minutes' as moment,
+        c.quarter_at,
+        c.day,
         sum(c.events) as events,
         sum(c.errors) as errors,
         sum(c.tokens_input) as tokens_input,
         sum(c.tokens_output) as tokens_output,
         sum(c.tokens_cache_read) as tokens_cache_read,
         sum(c.tokens_cache_write) as tokens_cache_write,
-        sum(c.cost_usd) as cost_usd
-    from public.event_counts as c
+        sum(c.cost_usd) as cost_usd,
+        sum(c.calls) as calls,
+        sum(c.unpriced) as unpriced
+    from public.event_cells(:before::timestamptz, :until::timestamptz, :zone::text, true) as c
     where
-        c.hour >= date_trunc('hour', :before::timestamptz, 'UTC')
-        and (
-            c.hour >= :before::timestamptz
-            or c.quarter >= extract(minute from :before::timestamptz at time zone 'UTC')::integer / 15
+        (
+            :source::text is null
+            or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
         )
-        and c.hour < :until::timestamptz
+        and (:project::text is null or c.project = :project::text)
+        and (:language::text is null or c.language = :language::text)
+        and (:kind::text is null or c.kind = :kind::text)
+    group by c.quarter_at, c.day
+    having sum(c.events) > 0
+),
+
+placed as (
+    select
+        c.*,
+        coalesce(
+            c.quarter_at >= :since::timestamptz, c.day >= (:since::timestamptz at time zone :zone::text)::date
+        ) as is_current,
+        coalesce(c.day, (c.quarter_at at time zone :zone::text)::date) as local_day
+    from cells as c
+),
+
+-- Without such a filter the counts of all events, which are few rows, say the same.
+quarters as (
+    select
+        a.quarter_at,
+        sum(a.events) as events
+    from public.activity_sums as a
+    where
+        coalesce(:project::text, :language::text, :kind::text) is null
+        and a.quarter_at >= :since::timestamptz
+        and a.quarter_at < :until::timestamptz
         and (
-            c.hour < date_trunc('hour', :until::timestamptz, 'UTC')
-            or c.quarter < extract(minute from :until::timestamptz at time zone 'UTC')::integer / 15
+            :source::text is null
+            or a.source_id = (select f.id from public.sources as f where f.name = :source::text)
         )
+    group by a.quarter_at
+    union all
+    select
+        c.quarter_at,
+        sum(c.events) as events
+    from public.event_sums as c
+    where
+        coalesce(:project::text, :language::text, :kind::text) is not null
+        and c.quarter_at >= :since::timestamptz
+        and c.quarter_at < :until::timestamptz
         and (
             :source::text is null
             or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
@@ -29,87 +68,51 @@ with quarters as (
         and (:project::text is null or c.project = :project::text)
         and (:language::text is null or c.language = :language::text)
         and (:kind::text is null or c.kind = :kind::text)
-    group by c.hour, c.quarter
-),
-
--- Calls are not kept by language and kind: with one of these filters nothing is known here.
-tokens as (
-    select
-        c.hour + c.quarter * interval '15 minutes' >= :since::timestamptz as is_current,
-        sum(c.calls) as calls,
-        sum(c.unpriced) as unpriced
-    from public.token_counts as c
-    where
-        :language::text is null
-        and :kind::text is null
-        and c.hour >= date_trunc('hour', :before::timestamptz, 'UTC')
-        and (
-            c.hour >= :before::timestamptz
-            or c.quarter >= extract(minute from :before::timestamptz at time zone 'UTC')::integer / 15
-        )
-        and c.hour < :until::timestamptz
-        and (
-            c.hour < date_trunc('hour', :until::timestamptz, 'UTC')
-            or c.quarter < extract(minute from :until::timestamptz at time zone 'UTC')::integer / 15
-        )
-        and (
-            :source::text is null
-            or c.source_id = (select f.id from public.sources as f where f.name = :source::text)
-        )
-        and (:project::text is null or c.project = :project::text)
-    group by is_current
-),
-
-placed as (
-    select
-        q.*,
-        q.moment >= :since::timestamptz as is_current,
-        (q.moment at time zone :zone::text)::date as day,
-        extract(hour from q.moment at time zone :zone::text)::integer as hour_of_day
-    from quarters as q
-    where q.events > 0
-),
-
-summed as (
-    select
-        p.is_current,
-        p.day,
-        p.hour_of_day,
-        sum(p.events)::bigint as events,
-        sum(p.errors)::bigint as errors,
-        sum(p.tokens_input)::bigint as tokens_input,
-        sum(p.tokens_output)::bigint as tokens_output,
-        sum(p.tokens_cache_read)::bigint as tokens_cache_read,
-        sum(p.tokens_cache_write)::bigint as tokens_cache_write,
-        sum(p.cost_usd)::double precision as cost_usd
-    from placed as p
-    group by grouping sets ((p.is_current), (p.is_current, p.day), (p.is_current, p.hour_of_day))
+    group by c.quarter_at
 )
 
 select
-    s.is_current,
-    s.day,
-    s.hour_of_day,
-    s.events,
-    s.errors,
-    s.tokens_input,
-    s.tokens_output,
-    s.tokens_cache_read,
-    s.tokens_cache_write,
-    s.cost_usd,
-    coalesce(t.calls, 0)::bigint as calls,
-    coalesce(t.unpriced, 0)::bigint as unpriced
-from summed as s
-left join tokens as t on s.is_current = t.is_current and s.day is null and s.hour_of_day is null;
+    p.is_current,
+    p.local_day as day,
+    null::integer as hour_of_day,
+    sum(p.events)::bigint as events,
+    sum(p.errors)::bigint as errors,
+    sum(p.tokens_input)::bigint as tokens_input,
+    sum(p.tokens_output)::bigint as tokens_output,
+    sum(p.tokens_cache_read)::bigint as tokens_cache_read,
+    sum(p.tokens_cache_write)::bigint as tokens_cache_write,
+    sum(p.cost_usd)::double precision as cost_usd,
+    sum(p.calls)::bigint as calls,
+    sum(p.unpriced)::bigint as unpriced
+from placed as p
+group by grouping sets ((p.is_current), (p.is_current, p.local_day))
+union all
+select
+    true as is_current,
+    null as day,
+    extract(hour from q.quarter_at at time zone :zone::text)::integer as hour_of_day,
+    sum(q.events)::bigint as events,
+    0 as errors,
+    0 as tokens_input,
+    0 as tokens_output,
+    0 as tokens_cache_read,
+    0 as tokens_cache_write,
+    0 as cost_usd,
+    0 as calls,
+    0 as unpriced
+from quarters as q
+group by hour_of_day
+having sum(q.events) > 0;
 
 -- name: active_days(zone, first, last, source, project, language, kind)
--- Days with events: for each day since the first one probe of (owner, hour), and the tail; one snapshot.
+-- Days with events: for each day since the first one probe of (owner, day) or of (owner, quarter_at).
 with oldest as (
-    select (min(h.hour) at time zone :zone::text)::date as day
-    from public.event_hourly as h
+    select (min(a.quarter_at) at time zone :zone::text)::date as day
+    from public.activity_sums as a
 ),
 
-days as (
+-- Computed once a day, so that the index is probed for a range and not for all that is before its end.
+probes as materialized (
     select
         d.day::date as day,
         public.day_start(d.day::date, :zone::text) as since,
@@ -121,63 +124,45 @@ days as (
         ) as d (day)
 ),
 
--- Computed once a day, so that the index is probed for a range and not for all that is before its end.
-probes as materialized (
-    select
-        d.*,
-        date_trunc('hour', d.since, 'UTC') as hour
-    from days as d
-),
-
 filtered as (
     select f.id
     from public.sources as f
     where f.name = :source::text
-),
-
-tail as (
-    select distinct (e.occurred_at at time zone :zone::text)::date as day
-    from public.batches as b
-    cross join
-        lateral (
-            select t.*
-            from public.events as t
-            where
-                t.batch_id = b.id
-                and t.occurred_at between b.first_occurred_at and b.last_occurred_at
-            -- A fence: batch by batch, so that only the months of each are opened.
-            offset 0 -- noqa: AM09
-        ) as e
-    where
-        b.counted_at is null
-        and (:source::text is null or e.source_id = (select f.id from filtered as f))
-        and (:project::text is null or coalesce(e.project, '') = :project::text)
-        and (:language::text is null or coalesce(e.language, '') = :language::text)
-        and (:kind::text is null or e.kind = :kind::text)
 )
 
 select p.day
 from probes as p
 where
-    exists (
-        select
-        from public.event_hourly as h
-        where
-            h.hour >= p.hour
-            and h.hour < p.until
-            and h.hour + h.quarter * interval '15 minutes' >= p.since
-            and h.hour + h.quarter * interval '15 minutes' < p.until
-            and h.events > 0
-            and (:source::text is null or h.source_id = (select f.id from filtered as f))
-            and (:project::text is null or h.project = :project::text)
-            and (:language::text is null or h.language = :language::text)
-            and (:kind::text is null or h.kind = :kind::text)
-    )
-union
-select t.day
-from tail as t
-where t.day between :first::date and :last::date
-order by day;
+    case
+        when (select public.has_folded_days(:zone::text))
+            then
+                exists (
+                    select
+                    from public.event_days as d
+                    where
+                        -- A range of one day, as equality would have all days read into a hash.
+                        d.day between p.day and p.day
+                        and d.events > 0
+                        and (:source::text is null or d.source_id = (select f.id from filtered as f))
+                        and (:project::text is null or d.project = :project::text)
+                        and (:language::text is null or d.language = :language::text)
+                        and (:kind::text is null or d.kind = :kind::text)
+                )
+        else
+            exists (
+                select
+                from public.event_sums as s
+                where
+                    s.quarter_at >= p.since
+                    and s.quarter_at < p.until
+                    and s.events > 0
+                    and (:source::text is null or s.source_id = (select f.id from filtered as f))
+                    and (:project::text is null or s.project = :project::text)
+                    and (:language::text is null or s.language = :language::text)
+                    and (:kind::text is null or s.kind = :kind::text)
+            )
+    end
+order by p.day;
 
 -- name: focus(first, last)^
 -- Of each day's human time, what its longest project took; rides the primary key (owner, day).
@@ -213,25 +198,3 @@ select
     count(e.fixed_at) as fixed
 from public.error_episodes as e
 where e.opened_at >= :since::timestamptz and e.opened_at < :until::timestamptz;
-
--- name: waiting_days(first, last, zone)$
--- How many days await their daily figures: marked ones, and those that the tail will mark.
-with spans as (
-    select
-        greatest((b.first_occurred_at at time zone :zone::text)::date, :first::date) as first,
-        least((b.last_occurred_at at time zone :zone::text)::date, :last::date) as last
-    from public.batches as b
-    where b.counted_at is null
-),
-
-waiting as (
-    select d.day
-    from public.dirty_days as d
-    where d.day between :first::date and :last::date
-    union all
-    select generate_series(s.first::timestamp, s.last::timestamp, interval '1 day')::date as day
-    from spans as s
-)
-
-select count(distinct w.day)
-from waiting as w;

@@ -1,16 +1,17 @@
 """Time by lane: stored for whole days of the owner's zone, else computed from the events."""
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
-from functions.core import db, sql
+from functions.core import sql
 from functions.core.actor import User
+from functions.core.db import Connection
 from functions.query import period
 from functions.query.parameters import InvalidRange
 from functions.query.period import Period
 from functions.query.time_models import By, Lanes, NamedLanes, TimeAnswer, TimeAsked
-from functions.rollup import lane_totals, refresh_days
+from functions.rollup import lane_totals
 
 MAX_LIVE_DAYS = 92  # computed from raw events, in one request
 LANES = tuple(Lanes.model_fields)
@@ -26,14 +27,12 @@ def time_by_lane(user: User, asked: TimeAsked, now: datetime) -> TimeAnswer:
 
     Raises `InvalidRange`, `InvalidTimezone`.
     """
-    user.require("query:read")
     by, narrowed = asked.by, asked.filters
-    span = period.find(user, asked, now)
-    pending = 0
-    if span.is_of_own_days:
-        grouped, pending = _stored(user, span, by, narrowed)
-    else:
-        grouped = _computed(user, span, by, narrowed)
+    with period.reading_computed(user, asked, now, _stored_days) as (connection, span, pending):
+        if span.is_of_own_days:
+            grouped = _stored(connection, span, by, narrowed)
+        else:
+            grouped = _computed(connection, user, span, by, narrowed)
     items = [
         NamedLanes(name=name or None, **{lane: grouped[name][lane] for lane in LANES})
         for name in sorted(grouped, key=lambda name: _place(by, name, grouped))
@@ -51,33 +50,30 @@ def time_by_lane(user: User, asked: TimeAsked, now: datetime) -> TimeAnswer:
     )
 
 
-def pending_days(user: User, span: Period) -> int:
-    """How many days that may change the period's figures are not computed yet, after a refresh."""
-    asked = {"first": span.first_day, "last": span.last_day}
-    [(days,)] = db.call(user, queries.pending_days.sql, asked)
-    return int(days)
+def _stored_days(span: Period) -> list[tuple[date, date]]:
+    return [span.ends] if span.is_of_own_days else []
 
 
 def _stored(
-    user: User, span: Period, by: By, narrowed: dict[str, str | None]
-) -> tuple[Grouped, int]:
-    refresh_days(user.id, span.first_day, span.last_day)
-    asked = {"grouping": by, "first": span.first_day, "last": span.last_day, **narrowed}
-    rows = db.call(user, queries.time_by.sql, asked)
+    connection: Connection, span: Period, by: By, narrowed: dict[str, str | None]
+) -> Grouped:
+    first, last = span.ends
+    rows = queries.time_by(connection, grouping=by, first=first, last=last, **narrowed)
     columns = (*LANES, ELSEWHERE)
-    grouped = {name: Counter(dict(zip(columns, seconds, strict=True))) for name, *seconds in rows}
-    return grouped, pending_days(user, span)
+    return {name: Counter(dict(zip(columns, seconds, strict=True))) for name, *seconds in rows}
 
 
-def _computed(user: User, span: Period, by: By, narrowed: dict[str, str | None]) -> Grouped:
+def _computed(
+    connection: Connection, user: User, span: Period, by: By, narrowed: dict[str, str | None]
+) -> Grouped:
     if span.days > MAX_LIVE_DAYS:
         raise InvalidRange(
             f"At most {MAX_LIVE_DAYS} days are accepted in another zone than the profile's, or with"
             " instants that are not its midnights; without tz, and by days, any range is."
         )
     days = [span.first_day + timedelta(days=count) for count in range(span.days)]
-    starts = period.day_starts(user, span)
-    totals = lane_totals(user, span.since, span.until, list(pairwise(starts)))
+    spans = list(pairwise(period.day_starts(connection, span)))
+    totals = lane_totals(connection, user.id, span.since, span.until, spans)
     grouped: Grouped = {}
     for day, spent in zip(days, totals, strict=True):
         for key, seconds in spent.items():

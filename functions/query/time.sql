@@ -1,9 +1,3 @@
--- name: pending_days(first, last)
--- Days that a bounded refresh has left for the next run; an event of a neighbouring day may reach in.
-select count(*) as days
-from public.dirty_days as d
-where d.day between :first::date - 1 and :last::date + 1;
-
 -- name: time_by(grouping, first, last, project, language)
 -- The lanes of whole days, side by side; rides on the primary key, which begins with owner and day. Of
 -- the lane both, a group and a filter have what both lanes have attributed to it.

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from functions.core import db, sql
+from functions.core import sql
 from functions.core.actor import User
 from functions.query import paging, period
 from functions.query.models_counts import (
@@ -20,7 +20,6 @@ from functions.query.models_counts import (
 )
 
 BASIS = 7  # days before today whose mean is carried forward: each weekday once
-LOOK_BACK = 35  # days that are read: any month, and whether somebody is new
 MAX_UNPRICED = 100  # models that are named; a person calls a handful
 FIELDS = tuple(TokenTotals.model_fields)
 
@@ -38,25 +37,23 @@ class Spent:
 
 def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
     """Tokens and cost by day, week or month, grouped, with the month's projection."""
-    user.require("query:read")
     by, group, limit = asked.by, asked.group, asked.limit
     after = _position(asked.cursor, by, group)
-    span = period.find(user, asked, now)
-    rows = db.call(
-        user,
-        queries.tokens.sql,
-        {
-            "zone": span.zone,
-            "by": by,
-            "grouping": group,
-            "recent": _midnight(span.today - timedelta(days=LOOK_BACK)),
-            "limit": limit + 1,
-            "after": after,
-            "top": MAX_UNPRICED,
-            **span.bounds,
-            **asked.filters,
-        },
-    )
+    with period.reading(user, asked, now) as (connection, span):
+        rows = list(
+            queries.tokens(
+                connection,
+                zone=span.zone,
+                by=by,
+                grouping=group,
+                today=span.today,
+                limit=limit + 1,
+                after=after,
+                top=MAX_UNPRICED,
+                **span.bounds,
+                **asked.filters,
+            )
+        )
     totals = rows[0]
     items = [row for row in rows if row[0] == 1]
     spent = {row[1]: Spent(row[5], row[10], row[11]) for row in rows if row[0] == 2}
@@ -128,11 +125,6 @@ def _crossing(spent: Mapping[date, Spent], today: date, daily: float, budget: fl
             return Budget(budget_usd=budget, state="will_cross", day=day.isoformat())
         day += timedelta(days=1)
     return Budget(budget_usd=budget, state="within", day=None)
-
-
-def _midnight(day: date) -> datetime:
-    """Of UTC: the look back is days longer than a month, so the zone's own is not needed."""
-    return datetime.combine(day, time(), UTC)
 
 
 def _exact(usd: float) -> float:

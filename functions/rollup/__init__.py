@@ -1,5 +1,5 @@
-"""Figures that are exact: hourly sums by arrival, daily ones for the days that changed."""
+"""Figures that are exact: daily ones for the days that changed."""
 
-from functions.rollup.days import lane_totals, refresh_days
+from functions.rollup.days import lane_totals, pending_days, refresh_days
 
-__all__ = ["lane_totals", "refresh_days"]
+__all__ = ["lane_totals", "pending_days", "refresh_days"]

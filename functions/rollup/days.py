@@ -1,6 +1,6 @@
 """The daily figures of days that something changed: claimed, computed anew, written, in one go.
 
-A day is marked by whatever counts or deletes its events. It is taken off the list in the
+A day is marked by whatever stores or deletes its events. It is taken off the list in the
 transaction that writes its rows, and only if nobody marked it again since it was read; so a run
 that dies leaves it dirty, and two runs at once write the same. What happens on one day can change
 the lanes of the day before and after it (`lanes.REACH`), so these are written with it.
@@ -20,12 +20,12 @@ from functions.core import db, sql
 from functions.core.actor import User
 from functions.core.db import Connection
 from functions.rollup import lanes
-from functions.rollup.service import LONGEST, count_batches, settle
 
 AT_ONCE = 14  # days of one transaction
 MAX_DAYS = 400  # days of one call: a year and its edges; the hourly job goes on
 MAX_OWNERS = 200  # of one job
 RUN = 8  # days whose events are in memory at once
+LONGEST = 12.0  # s, after which a job begins nothing new: twice that is less than an HTTP door's 30
 
 ONE_DAY = timedelta(days=1)
 
@@ -45,18 +45,26 @@ class Day(NamedTuple):
     timeout: int  # s
 
 
+def pending_days(connection: Connection, owner: UUID, first: date, last: date) -> int:
+    """How many days are to be computed before the figures from `first` to `last` are exact.
+
+    `connection` is a transaction that sees the owner's rows.
+    """
+    first, last = first - ONE_DAY, last + ONE_DAY  # a neighbour that changed reaches in
+    days: int = queries.pending_days(connection, owner=owner, first=first, last=last)
+    return days
+
+
 def refresh_days(owner: UUID, first: date, last: date, stop: float = math.inf) -> None:
     """Brings the daily figures of `owner` from `first` to `last` up to the last committed event.
 
     At most `MAX_DAYS` of them, and none is begun after `stop` (s, of the monotonic clock); what is
     left stays marked.
     """
-    first, last = first - ONE_DAY, last + ONE_DAY  # a neighbour that changed reaches in
-    asked = {"owner": owner, "first": first, "last": last}
-    [(fresh,)] = db.call(User(owner), queries.is_fresh.sql, asked)
-    if fresh:
-        return
-    settle(owner)
+    with db.transaction(User(owner), db.READING) as connection:
+        if pending_days(connection, owner, first, last) == 0:
+            return
+    asked = {"owner": owner, "first": first - ONE_DAY, "last": last + ONE_DAY}
     done = 0
     while done < MAX_DAYS and time.monotonic() < stop:
         marked = db.call(User(owner), queries.dirty_days.sql, {**asked, "most": AT_ONCE})
@@ -74,7 +82,6 @@ def refresh_dirty_days() -> int:
 
     Owners whose turn has not come after `LONGEST` are left to the next run.
     """
-    count_batches()
     stop = time.monotonic() + LONGEST
     with db.service("whose days are dirty is the house's to know") as connection:
         waiting = list(queries.dirty_owners(connection, most=MAX_OWNERS))
@@ -82,22 +89,27 @@ def refresh_dirty_days() -> int:
     for owner, first, last in waiting:
         if time.monotonic() > stop:
             break
+        with db.service("only the house writes sums") as connection:
+            queries.fold_days(connection, owner=owner)
         refresh_days(owner, first, last, stop)
         done += 1
     return done
 
 
 def lane_totals(
-    user: User, since: datetime, until: datetime, spans: Sequence[lanes.Interval]
+    connection: Connection,
+    owner: UUID,
+    since: datetime,
+    until: datetime,
+    spans: Sequence[lanes.Interval],
 ) -> list[lanes.Totals]:
-    """What of `user`'s lanes lies in each of `spans` (s) and between the two instants.
+    """What of the owner's lanes lies in each of `spans` (s) and between the two instants.
 
-    Computed from the events as they are at this moment, under the user's row-level security.
+    Computed from the events that `connection`, a transaction, sees.
     """
     start, end = int(since.timestamp()), int(until.timestamp())
-    with db.transaction(user) as connection:
-        timeout: int = queries.timeout(connection, owner=user.id)
-        marks = _marks(connection, user.id, start, end)
+    timeout: int = queries.timeout(connection, owner=owner)
+    marks = _marks(connection, owner, start, end)
     found = lanes.clipped(lanes.segments(marks, timeout), start, end)
     return lanes.daily_totals(found, spans)
 
@@ -191,7 +203,7 @@ def _marks(connection: Connection, owner: UUID, start: int, end: int) -> list[la
         owner=owner,
         since=start - lanes.REACH,
         until=end + lanes.REACH,
-        kinds=list(lanes.ACTORS),
+        kinds=list(lanes.SIGNS),
     )
     return [lanes.mark(lanes.Sign(*row)) for row in rows]
 

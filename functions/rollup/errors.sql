@@ -5,12 +5,13 @@ select pg_advisory_xact_lock(hashtextextended('vibeloom.errors.' || :owner::text
 
 -- name: find_stretch(owner, first, last)^
 -- From the first moment of the first day to that after the last day, in the owner's zone; never
--- before the moment up to which raw events are purged.
+-- before the moment up to which raw events are purged. The account stays until the transaction ends.
 select
     greatest(public.day_start(:first::date, p.timezone), p.purged_before) as since,
     public.day_start(:last::date + 1, p.timezone) as until
 from public.profiles as p
-where p.id = :owner::uuid;
+where p.id = :owner::uuid
+for key share;
 
 -- name: find_last_moment(owner)$
 -- After this nothing is known, raw or computed. Rides on events_captured, events_agent_runs and both

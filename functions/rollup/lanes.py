@@ -20,6 +20,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+from functions.core.kinds import BY_NAME, KINDS
+
 MAX_SPAN = 12 * 3_600  # s; of a longer span the end counts: nobody looks at one window for days
 MAX_WAIT = 4 * 3_600  # s; who answers later than half a working day had left
 MAX_TIMEOUT = 2 * 3_600  # s; what a profile may set
@@ -29,40 +31,8 @@ HUMAN, AGENT, BOTH, WAITING = "human", "agent", "both", "waiting"
 LANES = (HUMAN, AGENT, BOTH, WAITING)
 PROMPT = "prompt"  # a person's point that also opens an agent's turn
 
-ACTORS = {
-    "activity": PROMPT,
-    "browser": HUMAN,
-    "editor": HUMAN,
-    "heartbeat": HUMAN,
-    "manual": HUMAN,
-    "terminal": HUMAN,
-    "window": HUMAN,
-    "agent": AGENT,
-    "agent_spawn": AGENT,
-    "llm": AGENT,
-    "session": AGENT,
-    "skill_invocation": AGENT,
-    "todo_progress": AGENT,
-    "token_usage": AGENT,
-    "tool": AGENT,
-}
-_CATEGORIES = {
-    "activity": "prompting",
-    "agent": "delegating",
-    "agent_spawn": "delegating",
-    "browser": "browsing",
-    "editor": "coding",
-    "heartbeat": "coding",
-    "llm": "thinking",
-    "manual": "manual",
-    "session": "session",
-    "skill_invocation": "delegating",
-    "terminal": "terminal",
-    "todo_progress": "planning",
-    "token_usage": "thinking",
-    "tool": "tools",
-    "window": "application",
-}
+# Kinds that are a sign of life.
+SIGNS = tuple(kind.name for kind in KINDS if kind.actor)
 _DETAILS = {
     "Bash": "running",
     "Edit": "editing",
@@ -83,7 +53,7 @@ _DETAILS = {
 
 
 class Sign(NamedTuple):
-    """What of an event of one of the kinds in `ACTORS` matters here."""
+    """What of an event of one of the kinds in `SIGNS` matters here."""
 
     kind: str
     at: int  # s, when it occurred
@@ -157,15 +127,14 @@ Totals = Counter[Key]
 
 def mark(sign: Sign) -> Mark:
     """The mark of an event. It is known when what it tells is over, so a span ends at `at`."""
-    category = _CATEGORIES[sign.kind]
-    if sign.kind in ("browser", "heartbeat"):
-        category = sign.detail or category
-    elif sign.kind in ("tool", "editor"):
-        category = _DETAILS.get(sign.detail, category)
+    kind = BY_NAME[sign.kind]
+    category = _DETAILS.get(sign.detail, kind.category)
+    if kind.detail == "category":
+        category = sign.detail or kind.category
     return Mark(
         start=sign.at - min(sign.duration, MAX_SPAN),
         end=sign.at,
-        actor=ACTORS[sign.kind],
+        actor=kind.actor or HUMAN,
         session=sign.session,
         project=sign.project,
         language=sign.language,

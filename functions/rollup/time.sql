@@ -1,14 +1,12 @@
--- name: is_fresh(owner, first, last)
--- Whether nothing is to be counted or computed; both answers come from partial or primary indexes.
-select
-    not exists (
-        select from public.batches as b
-        where b.owner_id = :owner::uuid and b.counted_at is null
-    )
-    and not exists (
-        select from public.dirty_days as d
-        where d.owner_id = :owner::uuid and d.day between :first::date and :last::date
-    ) as fresh;
+-- name: pending_days(owner, first, last)$
+-- How many days await their daily figures; the answer comes from the primary key.
+select count(*)
+from public.dirty_days as d
+where d.owner_id = :owner::uuid and d.day between :first::date and :last::date;
+
+-- name: fold_days(owner)$
+-- Cuts the sums by day anew after the owner's zone has changed.
+select public.fold_days(:owner::uuid) is null;
 
 -- name: dirty_days(owner, first, last, most)
 -- The work list, with when each day was last marked.
@@ -28,7 +26,7 @@ select
     max(d.day) as last
 from public.dirty_days as d
 group by d.owner_id
-order by min(d.marked_at)
+order by min(d.waits_since)
 limit :most::integer;
 
 -- name: wait_for_day(owner, first, last)
@@ -105,27 +103,15 @@ select
     left(coalesce(e.payload ->> 'sessionId', e.source_id::text), 128) as session,
     left(coalesce(e.project, ''), 256) as project,
     left(coalesce(e.language, ''), 64) as language,
-    left(
-        case e.kind
-            when 'tool' then coalesce(e.payload ->> 'tool', '')
-            when 'editor' then coalesce(e.payload ->> 'action', '')
-            when 'heartbeat' then coalesce(e.payload ->> 'category', '')
-            when 'browser' then coalesce(e.payload ->> 'category', '')
-            else ''
-        end,
-        64
-    ) as detail,
+    left(coalesce(e.payload ->> k.detail_field, ''), 64) as detail,
     case
-        when
-            e.kind in ('window', 'browser', 'terminal', 'session')
-            and jsonb_typeof(e.payload -> 'duration_ms') = 'number'
-            then least(greatest((e.payload -> 'duration_ms')::numeric, 0), 86400000)::bigint / 1000
-        when
-            e.kind = 'manual' and jsonb_typeof(e.payload -> 'duration_min') = 'number'
-            then (least(greatest((e.payload -> 'duration_min')::numeric, 0), 1440) * 60)::bigint
-        else 0
+        when coalesce(jsonb_typeof(e.payload -> k.duration_field), '') <> 'number' then 0
+        when right(k.duration_field, 3) = '_ms'
+            then least(greatest((e.payload -> k.duration_field)::numeric, 0), 86400000)::bigint / 1000
+        else (least(greatest((e.payload -> k.duration_field)::numeric, 0), 1440) * 60)::bigint
     end as duration
 from public.events as e
+inner join public.event_kinds as k on e.kind = k.kind
 where
     e.owner_id = :owner::uuid
     and e.occurred_at >= to_timestamp(:since::bigint)

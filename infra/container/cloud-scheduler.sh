@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Made by `python -m infra.container.schedules` from functions/jobs.py; edit that.
+# Made by `python -m infra.generate` from functions/jobs.py; edit that.
 #
 # Gives Cloud Scheduler the jobs of a service on Cloud Run, or corrects those that are there:
 #
@@ -20,7 +20,6 @@ job() { # job NAME CRON, in UTC
         --attempt-deadline 60s
 }
 
-job count_batches '* * * * *'
 job refresh_days '7 * * * *'
 job make_partitions '17 3 * * *'
 job purge_expired '41 * * * *'

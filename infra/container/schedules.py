@@ -1,4 +1,4 @@
-"""Writes `cloud-scheduler.sh` from `functions/jobs.py`: `python -m infra.container.schedules`."""
+"""What cloud-scheduler.sh says; `python -m infra.generate` writes it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).with_name("cloud-scheduler.sh")
 
 HEAD = f"""\
 #!/usr/bin/env bash
-# Made by `python -m infra.container.schedules` from functions/jobs.py; edit that.
+# Made by `python -m infra.generate` from functions/jobs.py; edit that.
 #
 # Gives Cloud Scheduler the jobs of a service on Cloud Run, or corrects those that are there:
 #
@@ -49,9 +49,3 @@ class Job(Protocol):
 def script(jobs: Iterable[Job]) -> str:
     """The whole file."""
     return HEAD + "".join(f"job {job.name} '{job.cron}'\n" for job in jobs)
-
-
-if __name__ == "__main__":
-    from functions.jobs import JOBS
-
-    SCRIPT.write_text(script(JOBS.values()))

@@ -55,6 +55,7 @@ DEFAULTS: Mapping[str, str] = {
     "unix_socket_permissions": "0700",
     "timezone": "UTC",
     "log_timezone": "UTC",
+    "log_error_verbosity": "terse",  # details and contexts quote rows
     "fsync": "on",
     "synchronous_commit": "on",
 }

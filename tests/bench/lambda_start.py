@@ -143,11 +143,13 @@ def starter(lambdas: Lambdas, room: str, source: Registered) -> Starter:
     """A room with a first event that it answers with 200, or a job that it does."""
     bearer = {"Authorization": f"Bearer {lambdas.token}"}
     events: dict[str, Callable[[], object]] = {
-        "accounts": lambda: gateway_event("GET", "/v1/sources", headers=bearer),
+        "accounts": lambda: gateway_event("GET", "/v1/me", headers=bearer),
         "front": lambda: gateway_event("GET", "/readyz"),
         "ingest": lambda: batch(source, 1),
+        "leaderboards": lambda: gateway_event("GET", "/v1/leaderboards", headers=bearer),
+        "sources": lambda: gateway_event("GET", "/v1/sources", headers=bearer),
         "query": lambda: gateway_event("GET", "/v1/query?days=7", headers=bearer),
-        "rollup": lambda: {"job": "count_batches"},
+        "rollup": lambda: {"job": "refresh_days"},
     }
     return Starter(lambda: lambdas.cold(room), events[room])
 

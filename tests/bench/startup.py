@@ -10,7 +10,7 @@ import psutil
 from tests.bench.figures import Figure, at_most
 from tests.e2e.stack_fixture import ROOT, environment
 
-HANDLERS = ("ingest", "query", "accounts")
+HANDLERS = ("ingest", "query", "accounts", "sources", "front")
 RUNS = 7
 MOST_IMPORT = 250.0  # ms, of ingest
 MEGABYTE = 1_000_000

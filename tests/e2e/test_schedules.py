@@ -5,9 +5,6 @@ note what they are asked to do; the test then does it: the file runs unchanged, 
 and what pg_net would post is posted to the gateway.
 """
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +16,6 @@ from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from functions.jobs import JOBS
-from infra.supabase import schedules
 from tests.e2e.stack_fixture import ROOT, Gateway, Stack, running_gateway
 from tests.support import Answer, Registered, register_source
 
@@ -134,7 +130,7 @@ def put_secrets(connection: Connection, base_url: str, token: str = TOKEN) -> No
 def run_file(connection: Connection) -> None:
     """As psql or the dashboard's SQL editor runs it."""
     try:
-        connection.execute(schedules.FILE.read_bytes())
+        connection.execute((ROOT / "supabase/schedules.sql").read_bytes())
     finally:
         connection.rollback()
 
@@ -163,49 +159,6 @@ def post(gateway: Gateway, request: dict[str, object]) -> Answer:
     return gateway.request("POST", url.removeprefix(base), body, headers)
 
 
-# --- the file ---------------------------------------------------------------------------------
-
-
-def test_the_list_is_that_of_the_jobs() -> None:
-    """The generator would write what stands there."""
-    text = schedules.FILE.read_text()
-    assert schedules.with_jobs(text, JOBS.values()) == text
-
-
-def test_check_tells_a_list_that_is_out_of_date(tmp_path: Path) -> None:
-    """`--check` exits with 1 and the command to run, and changes nothing; without it, it writes."""
-    copy = tmp_path / "supabase/schedules.sql"
-    copy.parent.mkdir()
-    stale = schedules.FILE.read_text().replace("'* * * * *'", "'1 1 1 1 1'")
-    copy.write_text(stale)
-    code = "import pathlib, sys; from infra.supabase import schedules as s;"
-    code += f" s.FILE = pathlib.Path({str(copy)!r}); sys.exit(s.main())"
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    checked = run("--check")
-    assert (checked.returncode, copy.read_text()) == (1, stale)
-    assert "python -m infra.supabase.schedules" in checked.stderr
-    assert run().returncode == 0
-    assert copy.read_text() == schedules.FILE.read_text()
-    assert run("--check").returncode == 0
-
-
-def test_a_file_without_its_marks_is_refused() -> None:
-    """The generator never guesses where the list goes."""
-    for mark in (schedules.BEGIN, schedules.END):
-        with pytest.raises(schedules.NoList, match="lacks the line"):
-            schedules.with_jobs(schedules.FILE.read_text().replace(mark, ""), JOBS.values())
-
-
 # --- what it does -----------------------------------------------------------------------------
 
 
@@ -220,7 +173,7 @@ def test_every_job_is_scheduled_as_it_is_written(connection: Connection) -> None
     assert scheduled(connection) == wanted
     for name in ("vibeloom_retired", "somebody_else"):
         connection.execute("select cron.schedule(%s, '* * * * *', 'select 1')", (name,))
-    connection.execute("select cron.schedule('vibeloom_count_batches', '1 1 1 1 1', 'select 1')")
+    connection.execute("select cron.schedule('vibeloom_refresh_days', '1 1 1 1 1', 'select 1')")
     run_file(connection)
     assert scheduled(connection) == wanted | {"somebody_else": ("* * * * *", "select 1")}
     connection.execute(HOUSEKEEPING["vibeloom_forget_runs"][1].encode())
@@ -269,7 +222,7 @@ def test_nobody_else_may_call(connection: Connection) -> None:
     for role in ("anon", "authenticated", "service_role", "vibeloom_functions"):
         connection.execute(f"set role {role}".encode())
         try:
-            for call in ("schedules.read_settings()", "schedules.post_job('count_batches')"):
+            for call in ("schedules.read_settings()", "schedules.post_job('refresh_days')"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     connection.execute(f"select * from {call}".encode())
         finally:
@@ -293,8 +246,7 @@ def test_what_is_posted_runs_the_job(
     assert [(answer.status, answer.json) for answer in answers] == [
         (200, {"job": name, "status": "done"}) for name in sorted(JOBS)
     ]
-    uncounted = "select count(*) from batches where counted_at is null"
-    assert stack.database.value(uncounted) == 0
+    assert stack.database.value("select count(*) from dirty_days") == 0
 
 
 def test_a_wrong_token_runs_nothing(
@@ -306,14 +258,14 @@ def test_a_wrong_token_runs_nothing(
     answers = [post(gateway_with_jobs, request) for request in call_all(connection)]
     assert [(a.status, a.error) for a in answers] == [(401, "invalid_token")] * len(JOBS)
     unset = stack.gateway.request(
-        "POST", "/v1/jobs/count_batches", b"{}", {"Authorization": f"Bearer {TOKEN}"}
+        "POST", "/v1/jobs/refresh_days", b"{}", {"Authorization": f"Bearer {TOKEN}"}
     )
     assert unset.status in (401, 403)
 
 
 def counts(stack: Stack) -> list[dict[str, object]]:
     return stack.database.rows(
-        "select source_id, sum(events) as events from event_counts group by 1 order by 1"
+        "select source_id, sum(events) as events from event_sums group by 1 order by 1"
     )
 
 

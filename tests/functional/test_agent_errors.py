@@ -21,6 +21,7 @@ from functions.rollup.errors import recompute_errors
 from functions.rollup.failures import Episode, Key, Run
 from tests.functional.test_grafana import COLUMNS, LOGIN, WORK, check_shape, reader
 from tests.grafana import Asked, expand, panels
+from tests.sums import delete_events
 from tests.support import Api, Database, Registered, register_source
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -264,7 +265,7 @@ def test_what_comes_late_and_what_goes(
     assert asked(api, owner_token)["totals"] == figures(2, 1, 600.0, 3, 2)
     laptop.send(api, [success])
     assert asked(api, owner_token)["totals"] == figures(2, 1, 600.0, 3, 2)
-    database.rows("delete from events where id = %s", success["id"])
+    delete_events(database, "id = %s", success["id"])
     assert asked(api, owner_token)["totals"] == figures(1, 0, None, 2, 2)
 
 

@@ -117,17 +117,12 @@ def test_a_block_and_a_gap(api: Api, laptop: Registered, ask: Ask, owner_token: 
     }
 
 
-@pytest.mark.parametrize("counted", [False, True])
-def test_blocks_do_not_depend_on_the_period(
-    api: Api, laptop: Registered, ask: Ask, database: Database, counted: bool
-) -> None:
+def test_blocks_do_not_depend_on_the_period(api: Api, laptop: Registered, ask: Ask) -> None:
     """Day after day without a long pause: where each block begins follows from the first call."""
     moments = [NOON - timedelta(days=9, minutes=13)]
     while moments[-1] < NOON:
         moments.append(moments[-1] + timedelta(hours=4, minutes=31, seconds=7))
     send(api, laptop, *moments)
-    if counted:
-        database.rows("select count_batches()")
     whole = ask(f"from=2026-10-20&to={DAY}").json["items"]
     assert sum(item["calls"] for item in whole) == len(moments)
     for day in ("2026-10-26", "2026-10-30", "2026-11-03", DAY):
@@ -210,7 +205,6 @@ def test_days_without_a_pause_are_said(
 def test_purged_events_are_said(api: Api, laptop: Registered, ask: Ask, database: Database) -> None:
     """Sums stay and blocks do not: the answer names the instant before which events are gone."""
     send(api, laptop, NOON, NOON + 3 * HOUR, NOON + 48 * HOUR)
-    database.rows("select count_batches()")
     database.rows("delete from dirty_days")
     database.rows("update profiles set retention_months = 1")
     purge = "select purge_events(id, null, %s) from profiles"

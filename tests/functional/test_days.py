@@ -6,13 +6,12 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import psycopg
 import pytest
 
 from functions.core import bearer, db
 from functions.core.actor import User
-from functions.rollup import days, lane_totals, lanes, refresh_days, service
-from functions.rollup.service import count_batches
+from functions.rollup import days, lane_totals, lanes, refresh_days
+from tests.sums import delete_events
 from tests.support import Api, Database, Registered, register_source
 
 DAY = date(2026, 11, 4)  # a Wednesday; in UTC, unless a test says otherwise
@@ -53,6 +52,20 @@ def beat(api: Api, laptop: Registered) -> Callable[..., None]:
     return send
 
 
+def change_settings(
+    database: Database,
+    owner: UUID,
+    zone: str = "UTC",
+    timeout: int = 15,
+    months: int | None = None,
+) -> None:
+    """Sets the owner's zone, timeout (minutes) and retention as `PATCH /v1/me` does."""
+    done = database.value(
+        "select update_profile(%s, null, %s, %s, %s, false)", owner, zone, timeout, months
+    )
+    assert done == "done"
+
+
 def seconds(database: Database, lane: str = "human") -> dict[date, int]:
     """Of each day."""
     rows = database.rows(
@@ -71,7 +84,8 @@ def live(owner: UUID, day: date) -> dict[lanes.Key, int]:
     """The day's totals, computed from its events."""
     start, end = at("00:00:00", day), at("00:00:00", day + ONE_DAY)
     span = (int(start.timestamp()), int(end.timestamp()))
-    [found] = lane_totals(User(owner), start, end, [span])
+    with db.transaction(User(owner)) as connection:
+        [found] = lane_totals(connection, owner, start, end, [span])
     return dict(found)
 
 
@@ -109,7 +123,7 @@ def test_a_span_reaches_into_the_day_before(
     assert laptop.send(api, [event]).status == 200
     refresh_days(owner, DAY, DAY)
     assert seconds(database) == {DAY - ONE_DAY: 7_200, DAY: 7_200}
-    database.rows("delete from events where kind = 'window'")
+    delete_events(database, "kind = 'window'")
     refresh_days(owner, DAY - ONE_DAY, DAY - ONE_DAY)
     assert seconds(database) == {}
 
@@ -117,10 +131,10 @@ def test_a_span_reaches_into_the_day_before(
 def test_deleted_events_are_taken_out(
     database: Database, owner: UUID, beat: Callable[..., None]
 ) -> None:
-    """Deleting makes the day dirty like counting does."""
+    """Deleting makes the day dirty, as storing does."""
     beat(at("10:00:00"), at("10:10:00"), at("10:15:00"))
     refresh_days(owner, DAY, DAY)
-    database.rows("delete from events where occurred_at = %s", at("10:15:00"))
+    delete_events(database, "occurred_at = %s", at("10:15:00"))
     refresh_days(owner, DAY, DAY)
     assert seconds(database) == {DAY: 600}
 
@@ -151,13 +165,12 @@ def test_a_day_marked_while_it_is_computed_stays_dirty(
 ) -> None:
     """Whoever marks between reading the list and claiming is not lost."""
     beat(at("10:00:00"), at("10:10:00"))
-    count_batches(owner)
     marked = db.call(
         User(owner),
         days.queries.dirty_days.sql,
         {"owner": owner, "first": DAY, "last": DAY, "most": 1},
     )
-    database.rows("select mark_dirty_days(%s, %s, %s)", owner, at("10:00:00"), at("10:00:00"))
+    database.rows("select mark_days(%s, %s::date[])", owner, [DAY])
     assert days._refresh(owner, [marked[0][0]], [marked[0][1]]) == 0
     assert database.value("select count(*) from dirty_days where day = %s", DAY) == 1
     assert seconds(database) == {}
@@ -171,7 +184,7 @@ def test_a_changed_zone_moves_everything(
     """Every day that has events is dirty, and no row of the old zone is left."""
     beat(at("22:00:00"), at("22:10:00"))
     refresh_days(owner, DAY, DAY)
-    database.rows("update profiles set timezone = 'Asia/Kathmandu' where id = %s", owner)
+    change_settings(database, owner, zone="Asia/Kathmandu")
     refresh_days(owner, DAY + ONE_DAY, DAY + ONE_DAY)
     assert seconds(database) == {DAY + ONE_DAY: 600}
     assert database.value("select count(*) from dirty_days") == 0
@@ -184,10 +197,10 @@ def test_a_changed_timeout_joins_anew(
     beat(at("10:00:00"), at("10:20:00"))
     refresh_days(owner, DAY, DAY)
     assert seconds(database) == {}
-    database.rows("update profiles set idle_timeout_minutes = 20 where id = %s", owner)
+    change_settings(database, owner, timeout=20)
     refresh_days(owner, DAY, DAY)
     assert seconds(database) == {DAY: 1_200}
-    database.rows("update profiles set email = 'other@localhost' where id = %s", owner)
+    change_settings(database, owner, timeout=20, months=1_200)
     assert database.value("select count(*) from dirty_days") == 0
 
 
@@ -240,7 +253,7 @@ def test_eight_sessions_on_three_machines_are_at_most_a_day(
     assert per_lane["agent"] == 86_400
     assert all(0 <= spent <= 86_400 for spent in per_lane.values())
     stored = database.rows(TABLE)
-    database.rows("select mark_dirty_days(%s, %s, %s)", owner, at("12:00:00"), at("12:00:00"))
+    database.rows("select mark_days(%s, %s::date[])", owner, [DAY])
     refresh_days(owner, DAY, DAY)
     assert database.rows(TABLE) == stored
 
@@ -263,9 +276,7 @@ def test_what_a_purge_has_emptied_keeps_its_time(
     beat(at("10:00:00"), at("10:10:00"), at("10:00:00", DAY + 2 * ONE_DAY))
     refresh_days(owner, DAY, DAY + 2 * ONE_DAY)
     database.rows("update profiles set purged_before = %s", at("00:00:00", DAY + ONE_DAY))
-    with psycopg.connect(database.admin_url) as admin:
-        admin.execute("set vibeloom.purging = 'on'")
-        admin.execute("delete from events where occurred_at < %s", (at("12:00:00"),))
+    database.rows("delete from events where occurred_at < %s", at("12:00:00"))
     beat(at("10:10:00", DAY + 2 * ONE_DAY))
     refresh_days(owner, DAY, DAY + 2 * ONE_DAY)
     assert seconds(database) == {DAY: 600, DAY + 2 * ONE_DAY: 600}
@@ -331,7 +342,7 @@ def test_a_sign_at_midnight_that_ends_a_stretch_counts(
 def test_tokens_by_day_and_model(
     api: Api, database: Database, owner: UUID, laptop: Registered
 ) -> None:
-    """`token_daily` and `mv_token_usage` are exact before anything is counted, and after."""
+    """`token_daily` and `mv_token_usage` have every event that was stored."""
     payload = {"model": "claude-opus-4-5", "provider": "anthropic", "inputTokens": 1_000_000}
     for project, model in (("loom", "claude-opus-4-5"), ("vibe", "claude-opus-4-5"), ("", "own")):
         event = laptop.event(
@@ -348,8 +359,6 @@ def test_tokens_by_day_and_model(
         (DAY + ONE_DAY, "claude-opus-4-5", 2, 2_000_000, 10, 0),
         (DAY + ONE_DAY, "own", 1, 1_000_000, None, 1),
     ]
-    assert [tuple(row.values()) for row in database.rows(usage)] == expected
-    count_batches(owner)
     assert [tuple(row.values()) for row in database.rows(usage)] == expected
     assert database.value("select count(*) from token_daily") == 3
 
@@ -401,23 +410,6 @@ def test_a_languages_part_of_both_exceeds_neither_lane(
     }
     unnamed = "" if view.startswith("mv_") else "not named"
     assert found == {unnamed: (600, 60, 60, 480), "rust": (0, 480, 0, 0)}
-
-
-def test_counting_is_bounded_and_resumes(
-    database: Database,
-    owner: UUID,
-    beat: Callable[..., None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A run takes so many batches and no more; the next takes the rest, then none is left."""
-    for minute in range(5):
-        beat(at(f"10:0{minute}:00"))
-    monkeypatch.setattr(service, "BATCHES", 2)
-    monkeypatch.setattr(service, "MAX_RUNS", 1)
-    stranger = database.value("select ensure_profile(gen_random_uuid(), 's@localhost')")
-    assert count_batches(stranger) == 0
-    assert [count_batches(), count_batches(owner), count_batches(), count_batches()] == [2, 2, 1, 0]
-    assert database.value("select sum(events)::integer from event_hourly") == 5
 
 
 def test_a_refresh_is_bounded_and_says_so(

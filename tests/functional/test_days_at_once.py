@@ -1,4 +1,4 @@
-"""Refreshes beside counting, purging, ingest and each other."""
+"""Refreshes beside storing, purging, ingest and each other."""
 
 import subprocess
 import sys
@@ -13,8 +13,9 @@ import pytest
 
 from functions.core import bearer
 from functions.rollup import lanes, refresh_days
-from functions.rollup.service import count_batches
 from tests.functional.test_days import DAY, ONE_DAY, at, heartbeats, live, seconds
+from tests.functional.test_sums import store
+from tests.sums import assert_exact, delete_events
 from tests.support import Api, Database, Registered
 
 
@@ -34,17 +35,18 @@ def beat(api: Api, laptop: Registered) -> Callable[..., None]:
 
 
 def test_an_uncommitted_marking_is_waited_for(
-    database: Database, owner: UUID, beat: Callable[..., None]
+    database: Database, owner: UUID, laptop: Registered, beat: Callable[..., None]
 ) -> None:
-    """Events that somebody is counting at this moment are in the answer."""
+    """A batch that is being stored for a dirty day is in the answer."""
     beat(at("10:00:00"), at("10:10:00"))
     with psycopg.connect(database.admin_url) as other:
-        other.execute("select count_batches()")
+        store(other, laptop, heartbeats(laptop, at("10:20:00")), "under way")
         release = threading.Timer(0.3, other.commit)
         release.start()
         refresh_days(owner, DAY, DAY)
         release.join()
-    assert seconds(database) == {DAY: 600}
+    assert seconds(database) == {DAY: 1_200}
+    assert database.rows("select * from dirty_days") == []
 
 
 def test_two_refreshes_at_once_are_one(
@@ -52,7 +54,6 @@ def test_two_refreshes_at_once_are_one(
 ) -> None:
     """The second waits for the first, finds nothing to claim, and has its answer."""
     beat(at("10:00:00"), at("10:10:00"))
-    count_batches(owner)
     with psycopg.connect(database.admin_url) as other:
         claimed = other.execute("delete from dirty_days returning day").fetchall()
         assert claimed == [(DAY,)]
@@ -80,7 +81,6 @@ def test_a_purge_under_way_is_waited_for(
     beat(at("10:00:00", DAY + ONE_DAY))
     over = threading.Event()
     with psycopg.connect(database.admin_url) as purge:
-        purge.execute("set vibeloom.purging = 'on'")
         purge.execute(
             "update profiles set purged_before = %s where id = %s",
             (at("00:00:00", DAY + ONE_DAY), owner),
@@ -145,9 +145,7 @@ def test_refreshes_beside_ingest_lose_nothing(
             ]
             assert laptop.send(api, events).status == 200
             if step % 4 == 3:
-                database.rows(
-                    "delete from events where id in (select id from events order by id limit 20)"
-                )
+                delete_events(database, "id in (select id from events order by id limit 20)")
             refresh_days(owner, DAY, DAY + ONE_DAY)
             for other in others:
                 assert other.stdout is not None
@@ -159,6 +157,7 @@ def test_refreshes_beside_ingest_lose_nothing(
             assert other.wait(20) == 0
             assert other.stdout is not None
             other.stdout.close()
+    assert_exact(database)
     refresh_days(owner, DAY, DAY + 3 * ONE_DAY)
     for day in (DAY, DAY + ONE_DAY, DAY + 2 * ONE_DAY):
         true = live(owner, day)

@@ -18,10 +18,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
+from functions.core import bearer
 from functions.rollup import failures
 from functions.rollup.errors import recompute_errors
 from functions.rollup.failures import Episode, Run
-from tests.support import Database
+from tests.sums import delete_events
+from tests.support import Api, Database, Registered
 
 ZONE = ZoneInfo("Asia/Kathmandu")  # days that begin at 18:15 UTC
 FIRST = datetime(2026, 8, 1, tzinfo=UTC)
@@ -173,27 +175,37 @@ def test_a_fix_at_the_stroke_of_midnight(admin: psycopg.Connection[Any]) -> None
     assert [each.fixed_at for each in stored(admin)] == [None]
 
 
-def test_deletions_mark_the_days_that_are_computed_anew(admin: psycopg.Connection[Any]) -> None:
+def test_deletions_mark_the_days_that_are_computed_anew(
+    api: Api, laptop: Registered, database: Database
+) -> None:
     """A deleted success opens the error of an earlier month again, joined with a later one."""
-    owner = owner_of(admin)
+    database.rows("update profiles set timezone = 'Asia/Kathmandu'")
+    owner = bearer.deployment_owner()
     moments = [FIRST + timedelta(days=days) for days in (0, 40, 45, 80)]
-    first, success, _, _ = (
-        ran(admin, at, code) for at, code in zip(moments, (1, 0, 1, 0), strict=True)
-    )
-    recompute_errors(owner, day_of(moments[0]), day_of(moments[-1]))
-    assert [(e.opened_at, e.fixed_at) for e in stored(admin)] == [
-        (moments[0], moments[1]),
-        (moments[2], moments[3]),
+    events = [
+        laptop.event(
+            timestamp=at.isoformat(),
+            type="terminal",
+            payload={"command": "make", "exit_code": code, "project": "loom"},
+        )
+        for at, code in zip(moments, (1, 0, 1, 0), strict=True)
     ]
-    admin.execute("delete from dirty_days")
-    admin.execute("delete from events where id = %s", (success,))
-    marked = [day for (day,) in admin.execute("select day from dirty_days")]
-    assert day_of(moments[1]) in marked
-    for day in marked:
-        recompute_errors(owner, day, day)
-    assert [(e.event_id, e.opened_at, e.fixed_at) for e in stored(admin)] == [
-        (first, moments[0], moments[3])
-    ]
+    assert laptop.send(api, events).status == 200
+    with psycopg.connect(database.admin_url, autocommit=True) as admin:
+        recompute_errors(owner, day_of(moments[0]), day_of(moments[-1]))
+        assert [(e.opened_at, e.fixed_at) for e in stored(admin)] == [
+            (moments[0], moments[1]),
+            (moments[2], moments[3]),
+        ]
+        admin.execute("delete from dirty_days")
+        assert delete_events(database, "id = %s", events[1]["id"]) == 1
+        marked = [day for (day,) in admin.execute("select day from dirty_days")]
+        assert day_of(moments[1]) in marked
+        for day in marked:
+            recompute_errors(owner, day, day)
+        assert [(e.event_id, e.opened_at, e.fixed_at) for e in stored(admin)] == [
+            (events[0]["id"], moments[0], moments[3])
+        ]
 
 
 def test_what_is_purged_keeps_its_errors(admin: psycopg.Connection[Any]) -> None:
@@ -203,9 +215,7 @@ def test_what_is_purged_keeps_its_errors(admin: psycopg.Connection[Any]) -> None
     ran(admin, long_ago, 1, "cargo doc")
     ran(admin, then, 1)
     recompute_errors(owner, day_of(long_ago), day_of(then))
-    admin.execute("set vibeloom.purging = 'on'")
     admin.execute("delete from events")
-    admin.execute("reset vibeloom.purging")
     admin.execute("update profiles set purged_before = %s", (FIRST + timedelta(days=20),))
     ran(admin, now, 0)
     recompute_errors(owner, day_of(long_ago), day_of(now))

@@ -250,7 +250,7 @@ def test_whose_errors(api: Api, laptop: Registered, owner_token: str, database: 
     assert api("GET", target, token=theirs).json["totals"]["runs"] == 0
     lacking = tokens.issue(User(eve), NewToken(name="t", scopes=["sources:read"]), now).token
     assert api("GET", target, token=lacking).error == "insufficient_scope"
-    owner = database.value("select id from profiles where is_deployment_owner")
+    owner = database.value("select owner_id from deployment")
     for view, rows in (("error_episodes", 4), ("errors_daily", 4), ("mv_errors_fixed", 3)):
         for subject, expected in ((owner, rows), (eve, 0)):
             with as_role(database, "authenticated", str(subject)) as connection:

@@ -25,9 +25,9 @@ COLUMNS = {
     " tokens_cache_read tokens_cache_write cost_usd unpriced",
     "activity": "owner_id hour day hour_of_day events",
     "batches": "owner_id source received_at events inserted duplicates first_occurred_at"
-    " last_occurred_at counted_at",
+    " last_occurred_at",
     "sources": "owner_id source created_at last_seen_at expected_every_hours",
-    "pending_days": "owner_id day marked_at",
+    "pending_days": "owner_id day waits_since marked_at",
     "job_runs": "name last_run_at succeeded_at failed_at runs failures seconds",
 }
 VIEWS = {f"dashboards.{name}" for name in COLUMNS}
@@ -35,10 +35,9 @@ VIEWS = {f"dashboards.{name}" for name in COLUMNS}
 # One row of each owner's in every table that a view reads.
 ROWS = (
     "insert into time_daily values (%(id)s, '2026-11-03', 'human', '', '', '', 60)",
-    "insert into event_hourly values"
-    " (%(id)s, '2026-11-03T04:00Z', 0, gen_random_uuid(), 'tool', '', '', 1, 0, 0, 0, 0, 0, 0)",
-    "insert into token_hourly values"
-    " (%(id)s, '2026-11-03T04:00Z', 0, gen_random_uuid(), '', '', '', 1, 2, 3, 4, 5, 6, 0)",
+    "insert into activity_sums values (%(id)s, '2026-11-03T04:00Z', gen_random_uuid(), 1)",
+    "insert into token_sums values"
+    " (%(id)s, '2026-11-03T04:00Z', gen_random_uuid(), '', '', '', 1, 0, 2, 3, 4, 5, 6)",
     "insert into error_episodes values"
     " (%(id)s, '2026-11-03T04:00Z', gen_random_uuid(), 'e', '', sha256('x'), 'other', null)",
     "insert into dirty_days (owner_id, day) values (%(id)s, '2026-11-03')",
@@ -55,7 +54,7 @@ ROWS = (
 @pytest.fixture
 def owners(database: Database) -> list[str]:
     """Two people with one row in every table that a view reads, and a job that has run."""
-    database.rows("select note_job_run('count_batches', true, 0.1)")
+    database.rows("select note_job_run('refresh_days', true, 0.1)")
     made = []
     with psycopg.connect(database.admin_url, autocommit=True) as admin:
         for name in ("alice", "bob"):
@@ -176,7 +175,7 @@ def test_it_writes_nowhere(database: Database, owners: list[str], mode: str) -> 
         "create role mine",
         "alter role vibeloom_grafana connection limit -1",
         "insert into dashboards.readers (role_name) values ('vibeloom_grafana')",
-        "select public.note_job_run('count_batches', true, 0)",
+        "select public.note_job_run('refresh_days', true, 0)",
         "set role service_role",
         "set role authenticated",
     ]
@@ -228,14 +227,14 @@ def test_without_a_row_it_sees_nothing(database: Database, owners: list[str]) ->
     with as_login(database) as connection:
         assert seen(connection) == {view: set() for view in COLUMNS}
         database.rows("insert into dashboards.readers (role_name) values (%s)", ROLE)
-        everybody = {view: set(owners) for view in COLUMNS} | {"job_runs": {"count_batches"}}
+        everybody = {view: set(owners) for view in COLUMNS} | {"job_runs": {"refresh_days"}}
         assert seen(connection) == everybody
 
 
 def test_a_login_of_ones_own_sees_its_owner(database: Database, alice: str) -> None:
     """Also after `set role` to the one that sees everybody, and with it beside."""
     database.rows("insert into dashboards.readers (role_name) values (%s)", ROLE)
-    own = {view: {alice} for view in COLUMNS} | {"job_runs": {"count_batches"}}
+    own = {view: {alice} for view in COLUMNS} | {"job_runs": {"refresh_days"}}
     with as_login(database, ALICE) as connection:
         assert seen(connection) == own
         connection.execute(f"set role {ROLE}")
@@ -254,7 +253,7 @@ def test_the_readme_wakes_the_login(database: Database, owners: list[str]) -> No
     text = README.read_text(encoding="utf-8").partition("\n## 2.")[0].replace("'ada'", "'alice'")
     everybody, one, own = re.findall(r"(?:^    .+\n)+", text.partition("\n## 1.")[2], re.MULTILINE)
     [sleep] = re.findall(r"`(alter role .+)`", text)
-    alice = {view: {owners[0]} for view in COLUMNS} | {"job_runs": {"count_batches"}}
+    alice = {view: {owners[0]} for view in COLUMNS} | {"job_runs": {"refresh_days"}}
     with psycopg.connect(database.admin_url, autocommit=True) as admin:
         try:
             admin.execute(everybody)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from nacl.signing import SigningKey
 
-from functions.ingest.models import VIBETEA_KINDS
+from functions.core.kinds import VIBETEA_KINDS
 from tests.support import Api, Database, Registered, event_id, fresh_process, register_source
 from tests.support import timestamp as ago
 
@@ -77,7 +77,7 @@ def test_what_is_stored(api: Api, laptop: Registered, database: Database) -> Non
         "payload": event["payload"],
         "batch_id": batch["id"],
     }
-    assert (batch["events"], batch["inserted"], batch["counted_at"]) == (1, 1, None)
+    assert (batch["events"], batch["inserted"], batch["token_id"]) == (1, 1, None)
     assert batch["first_occurred_at"] == batch["last_occurred_at"] == occurred_at
     assert str(batch["key_id"]) == laptop.key_id
     laptop.key.verify_key.verify(body, batch["signature"])
@@ -402,8 +402,11 @@ def test_revocation_waits_for_a_batch_under_way(
     api: Api, laptop: Registered, database: Database
 ) -> None:
     """A batch that was let in commits; the revocation comes after it, never in its middle."""
-    statement = "select bulk_insert_events(%s, %s::jsonb, sha256('x'), %s)"
-    parameters = (laptop.key_id, json.dumps([laptop.event()]), bytes(64))
+    statement = (
+        "select bulk_insert_events(owner_id, id, %s::jsonb, sha256('x'), %s)"
+        " from source_keys where id = %s"
+    )
+    parameters = (json.dumps([laptop.event()]), bytes(64), laptop.key_id)
     revoke = "update source_keys set revoked_at = now() where id = %s"
     with (
         psycopg.connect(database.admin_url) as batch,
@@ -444,8 +447,9 @@ def test_concurrent_batches_with_the_same_events(
         batch = events[number * 10 :] if number % 2 else events[::-1][number * 10 :]
         with psycopg.connect(database.admin_url, autocommit=True) as connection:
             row = connection.execute(
-                "select bulk_insert_events(%s, %s::jsonb, sha256(%s::bytea), %s)",
-                (laptop.key_id, json.dumps(batch), str(number).encode(), bytes(64)),
+                "select bulk_insert_events(owner_id, id, %s::jsonb, sha256(%s::bytea), %s)"
+                " from source_keys where id = %s",
+                (json.dumps(batch), str(number).encode(), bytes(64), laptop.key_id),
             ).fetchone()
             assert row is not None
             return int(row[0])
@@ -468,9 +472,9 @@ def test_configured_keys(api: Api, database: Database, monkeypatch: pytest.Monke
     assert desk.send(api, [desk.event()]).status == 200
     assert other.send(api, [other.event()]).status == 200
     assert database.rows(
-        "select p.email, p.is_deployment_owner, count(*) as events"
-        " from events as e join profiles as p on p.id = e.owner_id group by p.id"
-    ) == [{"email": "ada@example.org", "is_deployment_owner": True, "events": 2}]
+        "select p.email, count(*) as events from deployment as d join profiles as p"
+        " on d.owner_id = p.id join events as e on e.owner_id = p.id group by p.id"
+    ) == [{"email": "ada@example.org", "events": 2}]
 
     monkeypatch.setenv("VIBETEA_PUBLIC_KEYS", f"desk-2:{other.public_key}")
     fresh_process()
@@ -484,7 +488,7 @@ def test_a_configured_name_that_is_taken_harms_no_other(
     """A name of another account stays theirs; the remaining entries work."""
     database.rows(
         "with p as (insert into profiles default values returning id)"
-        " update sources set owner_id = (select id from p)"
+        " update deployment set owner_id = (select id from p)"
     )
     thief = Registered("laptop", SigningKey.generate())
     desk = Registered("desk", SigningKey.generate())
@@ -509,7 +513,7 @@ def test_an_unreachable_database_is_a_503(
 
 def test_a_bug_is_a_500_that_says_nothing(api: Api, laptop: Registered, database: Database) -> None:
     """The cause is logged, not told; the shape and the headers are those of every error."""
-    database.rows("drop function bulk_insert_events(uuid, jsonb, bytea, bytea)")
+    database.rows("drop function bulk_insert_events(uuid, uuid, jsonb, bytea, bytea)")
     answer = laptop.send(api, [laptop.event()], Origin="https://example.org")
     assert (answer.status, answer.error) == (500, "internal_error")
     assert "bulk" not in answer.text

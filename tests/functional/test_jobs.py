@@ -10,7 +10,7 @@ from functions import jobs
 from functions.core.config import config
 from functions.gateway import Context, room_handler
 from functions.jobs import JOBS
-from functions.rooms import ROUTES, room_of
+from functions.rooms import room_of, routes
 from tests.support import Api, Database, Registered, fresh_process
 
 TOKEN = "job-token-of-thirty-two-characters-"
@@ -64,7 +64,7 @@ def test_nobody_else_does(
     with_token: None, api: Api, database: Database, headers: dict[str, str], error: str
 ) -> None:
     """Nothing runs for a caller without the token."""
-    answer = api("POST", "/v1/jobs/count_batches", headers=headers)
+    answer = api("POST", "/v1/jobs/refresh_days", headers=headers)
     assert (answer.status, answer.error) == (401, error)
     assert database.rows("select * from job_runs where runs > 0") == []
 
@@ -72,7 +72,7 @@ def test_nobody_else_does(
 def test_an_owner_is_no_scheduler(with_token: None, api: Api, owner_token: str) -> None:
     """An access token, whatever its scopes, runs no job."""
     answer = api(
-        "POST", "/v1/jobs/count_batches", headers={"Authorization": f"Bearer {owner_token}"}
+        "POST", "/v1/jobs/refresh_days", headers={"Authorization": f"Bearer {owner_token}"}
     )
     assert answer.error == "invalid_token"
 
@@ -80,36 +80,36 @@ def test_an_owner_is_no_scheduler(with_token: None, api: Api, owner_token: str) 
 def test_without_a_configured_token_no_job_runs_over_http(api: Api) -> None:
     """An unset token is no empty token."""
     for token in ("", "None", TOKEN):
-        answer = api("POST", "/v1/jobs/count_batches", headers={"Authorization": f"Bearer {token}"})
+        answer = api("POST", "/v1/jobs/refresh_days", headers={"Authorization": f"Bearer {token}"})
         assert answer.error == "invalid_token"
 
 
 def test_unknown_jobs(with_token: None, api: Api, database: Database) -> None:
     """Nobody's over HTTP; an error for a schedule that asks the wrong room."""
     assert room_of("/v1/jobs/nothing") is None
-    assert api("GET", "/v1/jobs/count_batches", headers=BEARER).status == 405
-    for name in ("nothing", "count_batches"):
+    assert api("GET", "/v1/jobs/refresh_days", headers=BEARER).status == 405
+    for name in ("nothing", "refresh_days"):
         with pytest.raises(ValueError, match=name):
-            room_handler("functions.accounts.handler")({"job": name}, Context())
+            room_handler("functions.sources.handler")({"job": name}, Context())
 
 
 def test_a_failed_job_is_noted_and_fails(
     database: Database, laptop: Registered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The scheduler has to learn of it; the last success stays known."""
-    jobs.run("count_batches")
-    succeeded = noted(database, "count_batches")["succeeded_at"]
-    database.rows("alter function count_batches rename to count_no_batches")
+    jobs.run("make_partitions")
+    succeeded = noted(database, "make_partitions")["succeeded_at"]
+    database.rows("alter function make_event_partitions rename to make_no_partitions")
     with pytest.raises(Exception, match="our side"):
-        room_handler("functions.rollup.handler")({"job": "count_batches"}, Context())
-    note = noted(database, "count_batches")
+        room_handler("functions.ingest.handler")({"job": "make_partitions"}, Context())
+    note = noted(database, "make_partitions")
     assert (note["runs"], note["failures"], note["succeeded_at"]) == (2, 1, succeeded)
     assert note["failed_at"] > succeeded
 
 
 def test_jobs_at_once_are_all_noted(database: Database) -> None:
     """Runs that end together lose no count."""
-    note = "select note_job_run('count_batches', true, 0.1)"
+    note = "select note_job_run('refresh_days', true, 0.1)"
     threads = [
         threading.Thread(target=lambda: [database.rows(note) for _ in range(20)]) for _ in range(4)
     ]
@@ -117,7 +117,7 @@ def test_jobs_at_once_are_all_noted(database: Database) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert noted(database, "count_batches")["runs"] == 80
+    assert noted(database, "refresh_days")["runs"] == 80
 
 
 def test_every_job_has_a_door_and_a_limit() -> None:
@@ -125,7 +125,7 @@ def test_every_job_has_a_door_and_a_limit() -> None:
     from cronsim import CronSim
 
     for job in JOBS.values():
-        assert ROUTES[f"/v1/jobs/{job.name}"] == f"functions.{job.room}.handler"
+        assert routes()[f"/v1/jobs/{job.name}"] == f"functions.{job.room}.handler"
         times = CronSim(job.cron, datetime(2026, 11, 20, tzinfo=UTC))
         first, second, third = (next(times) for _ in range(3))
         assert third - first <= job.late_after <= timedelta(days=3), second

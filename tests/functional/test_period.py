@@ -32,7 +32,12 @@ Find = Callable[..., Period]
 def find(database: Database, owner_token: str) -> Find:
     """What the owner's words mean."""
     user = User(database.value("select id from profiles"))
-    return lambda **asked: period.find(user, Asked.model_validate(asked), NOW)
+
+    def found(**asked: Any) -> Period:
+        with period.reading(user, Asked.model_validate(asked), NOW) as (_, span):
+            return span
+
+    return found
 
 
 def move_to(database: Database, zone: str) -> None:

@@ -517,6 +517,6 @@ def test_repricing_is_one_command(
         "2026-11-03: 1 events have another cost",
         "2 events have another cost",
     ]
-    assert database.value("select sum(cost_usd) from token_counts") == 21
+    assert database.value("select sum(cost_usd) from token_sums") == 21
     assert prices.main(["reprice"]) == 0
     assert capsys.readouterr().out == "0 events have another cost\n"

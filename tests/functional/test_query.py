@@ -153,14 +153,14 @@ def test_the_owner_exists_from_the_first_start(
     monkeypatch.setenv("VIBELOOM_OWNER_EMAIL", "ada@example.org")
     fresh_process()
     assert api("GET", "/v1/query", token="t").json["aggregates"] == []
-    assert database.rows("select email, is_deployment_owner from profiles") == [
-        {"email": "ada@example.org", "is_deployment_owner": True}
-    ]
+    assert database.rows(
+        "select p.email from deployment as d join profiles as p on d.owner_id = p.id"
+    ) == [{"email": "ada@example.org"}]
 
 
 def plan_of(database: Database, statement: str, parameters: dict[str, Any]) -> str:
     """How the owner's question is answered when no table is too small for its indexes."""
-    owner = database.value("select id from profiles where is_deployment_owner")
+    owner = database.value("select owner_id from deployment")
     with as_role(database, "authenticated", str(owner)) as connection:
         connection.execute("set local enable_seqscan = off")
         connection.execute("set local enable_bitmapscan = off")
@@ -180,26 +180,25 @@ def heatmap_parameters(now: datetime) -> dict[str, Any]:
     }
 
 
-def test_reading_rides_the_roll_ups_primary_key(database: Database, owner_token: str) -> None:
-    """Seven days are a range of (owner, hour) in event_hourly; nothing there is only filtered."""
+def test_reading_rides_the_primary_key_of_the_sums(database: Database, owner_token: str) -> None:
+    """Seven days are a range of (owner, quarter) in activity_sums; nothing is only filtered."""
     plan = plan_of(
         database, queries.hourly_counts.sql, heatmap_parameters(datetime.now(UTC))
     ).splitlines()
-    [scan] = [number for number, line in enumerate(plan) if " on event_hourly" in line]
-    assert "event_hourly_identity" in plan[scan]
+    [scan] = [number for number, line in enumerate(plan) if " on activity_sums" in line]
+    assert "activity_sums_identity" in plan[scan]
     condition = plan[scan + 1]
     assert condition.strip().startswith("Index Cond: ((owner_id = (InitPlan")
-    assert "hour >= " in condition
-    assert "hour < " in condition
+    assert "quarter_at >= " in condition
+    assert "quarter_at < " in condition
 
 
 def test_reading_touches_no_partition_for_nothing(
     api: Api, database: Database, laptop: Registered, owner_token: str
 ) -> None:
-    """A counted month is not opened: the tail looks where its batches are, the edge at one."""
+    """No month of events is opened but the one of the quarter that the period begins in."""
     month = [laptop.event(timestamp=hours_ago(1).isoformat()) for _ in range(1_000)]
     assert laptop.send(api, month).status == 200
-    database.rows("select count_batches()")
     late = laptop.event(timestamp=hours_ago(24 * 400).isoformat())
     assert laptop.send(api, [late]).status == 200
     database.rows("analyze")
@@ -221,7 +220,7 @@ def test_reading_touches_no_partition_for_nothing(
         if word.startswith("events_2") and len(word) == len("events_2026_11")
     }
     edge = (datetime.now(UTC) - timedelta(days=7)).strftime("events_%Y_%m")
-    assert opened == {edge, hours_ago(24 * 400).strftime("events_%Y_%m")}, "\n".join(plan)
+    assert opened == {edge}, "\n".join(plan)
 
 
 def test_the_edge_is_exact_to_the_microsecond(
@@ -237,16 +236,14 @@ def test_the_edge_is_exact_to_the_microsecond(
     events = [laptop.event(timestamp=moment.isoformat()) for moment in moments]
     assert laptop.send(api, events).status == 200
     user = User(database.value("select id from profiles"))
-    for _ in ("in the tail", "counted"):
-        answer = service.hourly_counts(user, 7, None, now)
-        assert [each.eventCount for each in answer.aggregates] == [2]
-        database.rows("select count_batches()")
+    answer = service.hourly_counts(user, 7, None, now)
+    assert [each.eventCount for each in answer.aggregates] == [2]
 
 
 def test_an_answer_that_did_not_change_is_not_sent_again(
     api: Api, filled: list[dict[str, Any]], owner_token: str
 ) -> None:
-    """`If-None-Match` with the tag of the last answer: 304, until something is counted."""
+    """`If-None-Match` with the tag of the last answer: 304, until there is something new."""
     first = api("GET", "/v1/query", token=owner_token)
     tag = first.headers["ETag"]
     assert first.headers["Cache-Control"] == "private, max-age=0, must-revalidate"

@@ -9,6 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.functional.test_sums import store
+from tests.sums import RECOUNTS, assert_exact
 from tests.support import Api, Database, Registered, fresh_process, register_source
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -17,13 +19,19 @@ PURGE = "select purge_events(id, %s, %s, %s) from profiles where email = 'owner@
 
 @pytest.fixture
 def stored(api: Api, laptop: Registered, database: Database) -> Registered:
-    """Two events a day in the last 100 days before NOW, counted and computed."""
+    """Two events a day in the last 100 days before NOW; no day waits for its figures."""
     send_days(api, laptop, range(100))
     settle(database)
     return laptop
 
 
 def send_days(api: Api, source: Registered, days: range) -> None:
+    """Stores two events, one of them with tokens, on each of these days before NOW."""
+    events = events_of(source, days)
+    assert source.send(api, events).json["inserted"] == len(events)
+
+
+def events_of(source: Registered, days: range) -> list[dict[str, Any]]:
     """Two events, one of them with tokens, on each of these days before NOW."""
     events = []
     for day in days:
@@ -33,12 +41,11 @@ def send_days(api: Api, source: Registered, days: range) -> None:
             source.event(timestamp=moment.isoformat()),
             source.event(timestamp=moment.isoformat(), type="token_usage", payload=payload),
         ]
-    assert source.send(api, events).json["inserted"] == len(events)
+    return events
 
 
 def settle(database: Database) -> None:
-    """Everything is counted and no day waits."""
-    database.rows("select count_batches(10000)")
+    """No day waits for its figures."""
     database.rows("delete from dirty_days")
 
 
@@ -53,12 +60,9 @@ def sums(database: Database) -> list[Any]:
     return [
         database.rows(query)
         for query in (
-            "select * from event_hourly order by event_hourly",
-            "select * from token_hourly order by token_hourly",
-            "select hour, kind, sum(events) as n, sum(cost_usd) as usd from event_counts"
-            " group by 1, 2 order by 1, 2",
-            "select hour, model, sum(calls) as n, sum(tokens_input) as t from token_counts"
-            " group by 1, 2 order by 1, 2",
+            *(f"select * from {table} as s order by s" for table in RECOUNTS),
+            "select * from token_daily as t order by t",
+            "select * from mv_token_usage as t order by t",
         )
     ]
 
@@ -133,28 +137,35 @@ def test_the_shorter_limit_holds(
     assert me["effective_retention_months"] == months
 
 
-def test_what_is_uncounted_is_counted_first_and_computed_before_it_goes(
+def test_a_day_is_computed_before_its_events_go(
     api: Api, laptop: Registered, database: Database
 ) -> None:
-    """The first run counts; days that are marked wait, and go once they are computed."""
+    """Days that are marked wait, and their events go once the days are computed."""
     database.rows("update profiles set retention_months = 1")
     send_days(api, laptop, range(60, 70))
     assert purge() == 0
-    assert database.value("select sum(events) from event_hourly") == 20
+    assert_exact(database)
+    assert database.value("select sum(events) from event_sums") == 20
     assert database.value("select count(*) from dirty_days") > 0
     database.rows("delete from dirty_days where day < '2026-09-18'")
     assert purge() == 8
     database.rows("delete from dirty_days")
     assert purge() == 12
-    assert database.value("select sum(events) from event_counts") == 20
+    assert database.value("select sum(events) from event_sums") == 20
 
 
-def test_only_counted_events_go(api: Api, stored: Registered, database: Database) -> None:
-    """Whatever is not in the sums yet stays, even if the function is called at once."""
-    send_days(api, stored, range(60, 70))
-    assert database.rows(PURGE, 1, NOW, 1_000) == [{"purge_events": 136}]
-    assert database.value("select count(*) from events where occurred_at < '2026-10-20'") == 20
-    assert database.value("select sum(events) from event_counts") == 220
+def test_a_late_batch_holds_up_the_purge(api: Api, stored: Registered, database: Database) -> None:
+    """From two days before a marked day on everything stays, even if the function is called."""
+    send_days(api, stored, range(60, 70))  # the earliest is of 12 September
+    assert database.rows(PURGE, 1, NOW, 1_000) == [{"purge_events": 2 * len(range(72, 100))}]
+    assert database.value("select min(occurred_at) from events") >= datetime(
+        2026, 9, 10, tzinfo=UTC
+    )
+    assert database.value("select count(*) from events where occurred_at < '2026-10-20'") == 100
+    assert database.value("select sum(events) from event_sums") == 220
+    settle(database)
+    assert database.rows(PURGE, 1, NOW, 1_000) == [{"purge_events": 100}]
+    assert database.value("select sum(events) from event_sums") == 220
 
 
 def test_days_are_the_owner_s(api: Api, laptop: Registered, database: Database) -> None:
@@ -170,19 +181,18 @@ def test_days_are_the_owner_s(api: Api, laptop: Registered, database: Database) 
 def test_late_events_do_not_wipe_a_purged_day(
     api: Api, stored: Registered, database: Database
 ) -> None:
-    """They are counted by the hour, mark no day that was purged, and go with the next run."""
+    """They are in the sums, mark no day that was purged, and go with the next run."""
     database.rows("update profiles set retention_months = 1")
     purge()
     send_days(api, stored, range(40, 45))
     send_days(api, stored, range(10, 11))
-    database.rows("select count_batches()")
-    assert database.value("select sum(events) from event_hourly") == 212
+    assert database.value("select sum(events) from event_sums") == 212
     assert {str(row["day"]) for row in database.rows("select day from dirty_days")} == {
         "2026-11-10"
     }
     database.rows("delete from dirty_days")
     assert purge() == 10
-    assert database.value("select sum(events) from event_counts") == 212
+    assert database.value("select sum(events) from event_sums") == 212
 
 
 def test_daily_figures_survive(api: Api, laptop: Registered, database: Database) -> None:
@@ -213,25 +223,25 @@ def test_daily_figures_survive(api: Api, laptop: Registered, database: Database)
     assert daily() == before
 
 
-def test_a_marking_waits_for_a_purge(api: Api, stored: Registered, database: Database) -> None:
-    """A late batch that is counted while a purge commits marks nothing that the purge reached."""
-    send_days(api, stored, range(40, 45))
+def test_a_marking_waits_for_a_purge(stored: Registered, database: Database) -> None:
+    """A late batch that is stored while a purge commits marks nothing that the purge reached."""
     done = threading.Event()
 
-    def count() -> None:
-        database.rows("select count_batches()")
+    def send() -> None:
+        with psycopg.connect(database.admin_url, autocommit=True) as connection:
+            store(connection, stored, events_of(stored, range(40, 45)), "late")
         done.set()
 
     with psycopg.connect(database.admin_url) as connection:
         connection.execute(PURGE, (1, NOW, 1_000))
-        thread = threading.Thread(target=count)
+        thread = threading.Thread(target=send)
         thread.start()
         assert not done.wait(0.5)
         connection.commit()
         thread.join(10)
     assert done.is_set()
     assert database.rows("select * from dirty_days") == []
-    assert database.value("select sum(events) from event_counts") == 210
+    assert database.value("select sum(events) from event_sums") == 210
 
 
 def test_a_purge_that_is_killed_leaves_nothing_half_done(
@@ -286,14 +296,17 @@ def test_what_somebody_holds_is_left_for_the_next_call(
         assert impatient.execute(PURGE, (1, NOW, 1_000)).fetchone() == (38,)
 
 
-def test_a_deletion_in_the_same_transaction_still_uncounts(
+def test_a_deletion_in_the_same_transaction_leaves_the_sums(
     stored: Registered, database: Database
 ) -> None:
     """Only the purge itself spares the sums."""
     with psycopg.connect(database.admin_url) as connection:
         connection.execute(PURGE, (1, NOW, 1_000))
-        connection.execute("delete from events")
-    assert database.value("select sum(events) from event_counts") == 136
+        connection.execute(
+            "select delete_events(owner_id, array_agg(occurred_at), array_agg(source_id),"
+            " array_agg(id)) from events group by owner_id"
+        )
+    assert database.value("select sum(events) from event_sums") == 136
 
 
 def test_another_account_s_events_stay(api: Api, stored: Registered, database: Database) -> None:

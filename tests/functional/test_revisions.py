@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 from functions.accounts.models import NewToken
 from functions.accounts.tokens import issue
 from functions.core.actor import User
-from tests.functional.test_prices import assert_exact
+from tests.sums import assert_exact
 from tests.support import Api, Database, Registered, event_id, register_source
 
 AT = datetime(2026, 11, 2, 10, 7, tzinfo=UTC)
@@ -54,7 +54,7 @@ def stored(database: Database) -> list[tuple[str, int]]:
     return [(f"{row['occurred_at'].astimezone(UTC):%H:%M}", row["tokens_output"]) for row in rows]
 
 
-def counted(database: Database, table: str = "token_counts") -> tuple[int, int]:
+def summed(database: Database, table: str = "token_sums") -> tuple[int, int]:
     """Calls and output tokens of the sums."""
     [row] = database.rows(
         f"select coalesce(sum(calls), 0) as calls, coalesce(sum(tokens_output), 0) as output"
@@ -63,20 +63,16 @@ def counted(database: Database, table: str = "token_counts") -> tuple[int, int]:
     return int(row["calls"]), int(row["output"])
 
 
-@pytest.mark.parametrize("is_counted", [False, True])
 def test_a_higher_revision_replaces_what_was_stored(
-    api: Api, laptop: Registered, database: Database, is_counted: bool
+    api: Api, laptop: Registered, database: Database
 ) -> None:
-    """A correction moves the event and lowers or raises the sums, counted or not."""
+    """A correction moves the event and lowers or raises the sums."""
     name = event_id()
     assert laptop.send(api, usage(laptop, name, 1, 500)).json["inserted"] == 1
-    if is_counted:
-        database.rows("select count_batches()")
     assert laptop.send(api, usage(laptop, name, 2, 40, minutes=90)).json["inserted"] == 1
     assert stored(database) == [("11:37", 40)]
-    assert counted(database) == (1, 40)
-    database.rows("select count_batches()")
-    assert counted(database, "token_hourly") == (1, 40)
+    assert summed(database) == (1, 40)
+    assert summed(database, "token_days") == (1, 40)
     assert_exact(database)
 
 
@@ -102,10 +98,10 @@ def test_the_same_on_two_machines_counts_once(
     name = event_id()
     laptop.send(api, usage(laptop, name, 1, 100))
     assert desktop.send(api, usage(desktop, name, 1, 100)).json["inserted"] == 0
-    assert counted(database) == (1, 100)
+    assert summed(database) == (1, 100)
     assert desktop.send(api, usage(desktop, name, 5, 640)).json["inserted"] == 1
     assert laptop.send(api, usage(laptop, name, 3, 200)).json["inserted"] == 0
-    assert counted(database) == (1, 640)
+    assert summed(database) == (1, 640)
     assert database.value("select source_id::text from events") == desktop.id
 
 
@@ -138,7 +134,7 @@ def test_a_batch_may_hold_several_revisions(
     assert sorted(row["n"] for row in rows) == [5, 70]
     again = [usage(laptop, name, 6, 60), usage(laptop, name, 8, 80), usage(laptop, other, 1, 5)]
     assert laptop.send(api, again).json["inserted"] == 1
-    assert counted(database) == (2, 85)
+    assert summed(database) == (2, 85)
 
 
 def test_events_without_a_revision_are_their_source_s(
@@ -159,14 +155,13 @@ def test_what_was_deleted_or_purged_does_not_come_back(
     """Neither an old log nor a correction brings a deleted event back into the sums."""
     name = event_id()
     laptop.send(api, usage(laptop, name, 1, 100))
-    database.rows("select count_batches()")
     database.rows("delete from dirty_days")
     database.rows("select purge_events(id, 1, '2027-06-01') from profiles")
     assert database.value("select count(*) from events") == 0
     for revision in (1, 2):
         answer = laptop.send(api, usage(laptop, name, revision, 200 + revision))
         assert answer.json["inserted"] == 0
-    assert counted(database) == (1, 100)
+    assert summed(database) == (1, 100)
 
 
 @pytest.mark.parametrize("revision", [-1, 2**63, "1", 1.0, True, None, [1]])
@@ -181,7 +176,7 @@ def test_a_revision_is_a_whole_number(api: Api, laptop: Registered, revision: ob
 def test_any_order_ends_the_same(
     api: Api, laptop: Registered, desktop: Registered, database: Database, seed: int
 ) -> None:
-    """Writers on two machines, counting and repeated batches at once: the last revisions stay."""
+    """Writers on two machines and repeated batches at once: the last revisions stay."""
     chance = random.Random(seed)
     names = [event_id() for _ in range(30)]
     told = [
@@ -206,27 +201,25 @@ def test_any_order_ends_the_same(
                 while True:
                     try:
                         connection.execute(
-                            "select bulk_insert_events(%s, %s::jsonb, sha256(%s), %s)",
+                            "select bulk_insert_events(owner_id, id, %s::jsonb, sha256(%s), %s)"
+                            " from source_keys where id = %s",
                             (
-                                source.key_id,
                                 Jsonb(events),
                                 f"{seed} {index}".encode(),
                                 b"x" * 64,
+                                source.key_id,
                             ),
                         )
                         break
                     except psycopg.errors.SerializationFailure:
                         continue
-                if index % 5 == 0:
-                    connection.execute("select count_batches(2)")
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(work, range(3)))
     rows = database.rows("select id, tokens_output as n from events")
     assert {row["id"]: row["n"] for row in rows} == final
-    assert counted(database) == (30, sum(final.values()))
-    database.rows("select count_batches(1000)")
-    assert counted(database, "token_hourly") == (30, sum(final.values()))
+    assert summed(database) == (30, sum(final.values()))
+    assert summed(database, "token_days") == (30, sum(final.values()))
     assert_exact(database)
 
 

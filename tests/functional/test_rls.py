@@ -32,18 +32,25 @@ MATRIX = (
     Row("sources", OWN, NONE, policy="sources_select_owner"),
     Row("source_keys", OWN, NONE, policy="source_keys_select_owner"),
     Row("key_challenges", DENIED, DENIED),
+    Row("source_names", DENIED, DENIED),
+    Row("public_keys", DENIED, DENIED),
+    Row("token_hashes", DENIED, DENIED),
+    Row("handles", DENIED, DENIED),
+    Row("deployment", DENIED, DENIED),
     Row("access_tokens", OWN, NONE, policy="access_tokens_select_owner"),
     Row("batches", OWN, NONE, policy="batches_select_owner"),
     Row("events", OWN, NONE, policy="events_select_owner"),
     Row("event_versions", OWN, NONE, policy="event_versions_select_owner"),
     Row("project_names", OWN, NONE, policy="project_names_select_owner"),
+    Row("event_kinds", ALL, ALL, policy="event_kinds_select_everybody"),
     Row("model_prices", ALL, ALL, policy="model_prices_select_everybody"),
     Row("price_lists", ALL, ALL, policy="price_lists_select_everybody"),
-    Row("event_hourly", OWN, NONE, policy="event_hourly_select_owner"),
-    Row("token_hourly", OWN, NONE, policy="token_hourly_select_owner"),
+    Row("event_sums", OWN, NONE, policy="event_sums_select_owner"),
+    Row("token_sums", OWN, NONE, policy="token_sums_select_owner"),
+    Row("activity_sums", OWN, NONE, policy="activity_sums_select_owner"),
+    Row("event_days", OWN, NONE, policy="event_days_select_owner"),
+    Row("token_days", OWN, NONE, policy="token_days_select_owner"),
     Row("dirty_days", OWN, NONE, policy="dirty_days_select_owner"),
-    Row("event_counts", OWN, NONE, policy="event_hourly_select_owner", under="event_hourly"),
-    Row("token_counts", OWN, NONE, policy="token_hourly_select_owner", under="token_hourly"),
     Row("error_episodes", OWN, NONE, policy="error_episodes_select_owner"),
     Row("agent_runs", OWN, NONE, policy="agent_runs_select_owner"),
     Row("errors_daily", OWN, NONE, policy="error_episodes_select_owner", under="error_episodes"),
@@ -52,8 +59,8 @@ MATRIX = (
     Row("time_daily", OWN, NONE, policy="time_daily_select_owner"),
     Row("session_daily", OWN, NONE, policy="session_daily_select_owner"),
     Row("mv_time_by_language", OWN, NONE, policy="time_daily_select_owner", under="time_daily"),
-    Row("token_daily", OWN, NONE, policy="token_hourly_select_owner", under="token_hourly"),
-    Row("mv_token_usage", OWN, NONE, policy="token_hourly_select_owner", under="token_hourly"),
+    Row("token_daily", OWN, NONE, policy="token_sums_select_owner", under="token_sums"),
+    Row("mv_token_usage", OWN, NONE, policy="token_sums_select_owner", under="token_sums"),
     Row("job_runs", DENIED, DENIED),
     Row("purge_receipts", OWN, NONE, policy="purge_receipts_select_owner"),
     Row("leaderboards", OWN, NONE, policy="leaderboards_select_owner"),
@@ -66,7 +73,13 @@ ACTORS = {
     "ingest": "vibeloom_ingest",
 }
 # Where it is not owner_id.
-WHOSE = {"profiles": "id", "model_prices": "null", "price_lists": "null", "job_runs": "null"}
+WHOSE = {
+    "profiles": "id",
+    "event_kinds": "null",
+    "model_prices": "null",
+    "price_lists": "null",
+    "job_runs": "null",
+}
 
 
 # A table is not granted; a view that unites tables is not even writable.
@@ -74,6 +87,7 @@ REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrere
 # A column to try to change, where it is not owner_id.
 SET = {
     "profiles": "email",
+    "event_kinds": "kind",
     "model_prices": "provider",
     "price_lists": "source",
     "job_runs": "name",
@@ -119,7 +133,6 @@ def people(api: Api, laptop: Registered, database: Database, owner_token: str) -
         laptop.event(type="emotion", payload=feeling),
     ]
     assert laptop.send(api, events).status == 200
-    database.rows("select count_batches()")
     api("POST", "/v1/sources/challenge", token=owner_token)
     owner = str(database.value("select id from profiles"))
     for statement in DERIVED:  # what jobs would have made by and by
@@ -205,7 +218,10 @@ def test_partitions_are_closed(database: Database, people: People) -> None:
 
 EXECUTABLE = {
     "anon": set[str](),
-    "authenticated": {"day_start"},  # a calculation: it reads no table
+    "authenticated": {
+        "day_start",  # a calculation: it reads no table
+        *("event_cells", "token_cells", "has_folded_days", "is_of_folded_days"),
+    },
     "vibeloom_ingest": {"find_source_keys", "bulk_insert_events"},
     "vibeloom_functions": set[str](),
     "vibeloom_grafana": set[str](),
@@ -214,13 +230,81 @@ EXECUTABLE = {
 
 @pytest.mark.parametrize("role", EXECUTABLE)
 def test_who_executes_what(database: Database, role: str) -> None:
-    """The ingest role has its two; no role that a client can have has one that reads a table."""
+    """The ingest role has its two; what a client can call reads as the client and never writes."""
     rows = database.rows(
-        "select p.proname as name from pg_proc as p where p.pronamespace = 'public'::regnamespace"
+        "select p.proname as name, p.prosecdef as as_owner, p.provolatile <> 'v' as reads_only"
+        " from pg_proc as p where p.pronamespace = 'public'::regnamespace"
         " and has_function_privilege(%s, p.oid, 'execute')",
         role,
     )
     assert {row["name"] for row in rows} == EXECUTABLE[role]
+    if role != "vibeloom_ingest":
+        assert all(row["reads_only"] and not row["as_owner"] for row in rows)
+
+
+@dataclass(frozen=True)
+class Call:
+    """What one role finds when it calls a function: how many rows, or no access at all."""
+
+    text: str
+    policy: str
+    table: str
+    owner: int | str
+    stranger: int | str = 0
+    anon: int | str = DENIED
+    ingest: int | str = DENIED
+
+
+PERIOD = "'2000-01-01Z', '2100-01-01Z', 'UTC'"
+CALLS = (
+    Call(f"event_cells({PERIOD}, true)", "event_days_select_owner", "event_days", 2),
+    Call(f"event_cells({PERIOD}, false)", "event_sums_select_owner", "event_sums", 2),
+    Call(f"token_cells({PERIOD})", "token_days_select_owner", "token_days", 1),
+    Call(
+        f"token_cells({PERIOD.replace('UTC', 'Asia/Tokyo')})",
+        "token_sums_select_owner",
+        "token_sums",
+        1,
+    ),
+)
+
+
+def found_by(database: Database, people: People, actor: str, call: Call) -> int | str:
+    """How many rows `actor` gets."""
+    with as_role(database, ACTORS[actor], people.subject(actor)) as connection:
+        try:
+            return len(connection.execute(f"select * from {call.text}").fetchall())
+        except psycopg.errors.InsufficientPrivilege:
+            return DENIED
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_who_calls_what(database: Database, people: People, actor: str) -> None:
+    """Cells are of the caller's own events, of days as of quarters; others may not call."""
+    found = {call.text: found_by(database, people, actor, call) for call in CALLS}
+    assert found == {call.text: getattr(call, actor) for call in CALLS}
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.table)
+def test_each_call_depends_on_a_policy(database: Database, people: People, call: Call) -> None:
+    """Without the policy the owner gets nothing; without row-level security a stranger gets all."""
+    database.rows(f"drop policy {call.policy} on {call.table}")
+    assert found_by(database, people, "owner", call) == 0
+    database.rows(f"alter table {call.table} disable row level security")
+    assert found_by(database, people, "stranger", call) == call.owner
+
+
+def test_whose_days_are_folded_is_the_caller_s(database: Database, people: People) -> None:
+    """A zone that only somebody else's days are cut in is no zone of one's own days."""
+    database.rows("update profiles set folded_timezone = 'Asia/Tokyo' where id = %s", people.owner)
+    asked = (
+        "select has_folded_days('Asia/Tokyo'), is_of_folded_days('2026-11-01T15:00Z',"
+        " '2026-11-02T15:00Z', 'Asia/Tokyo'), is_of_folded_days('2026-11-01T15:00Z',"
+        " '2026-11-02T15:15Z', 'Asia/Tokyo')"
+    )
+    for actor, expected in (("owner", (True, True, False)), ("stranger", (False, False, False))):
+        with as_role(database, ACTORS[actor], people.subject(actor)) as connection:
+            assert connection.execute(asked).fetchone() == expected
 
 
 def test_claims_decide_nothing_but_identity(database: Database, people: People) -> None:

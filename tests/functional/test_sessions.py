@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from functions.query import sessions
+from tests.sums import delete_events
 from tests.support import Answer, Api, Database, Registered, register_source
 
 DAY, NEXT = "2026-11-04", "2026-11-05"
@@ -358,7 +359,7 @@ def test_late_and_deleted_events_change_a_session(
     assert ask(query).json["items"][0]["duration_seconds"] == 1_320
     post(api, laptop, (f"{NEXT}T00:22:00Z", "tool", own))
     assert ask(f"from={NEXT}&to={NEXT}&lane=agent").json["items"][0]["duration_seconds"] == 1_920
-    database.rows("delete from events where payload ->> 'tool' = 'Edit'")
+    delete_events(database, "payload ->> 'tool' = 'Edit'")
     assert ask(query).json["items"][0]["duration_seconds"] == 1_320
 
 

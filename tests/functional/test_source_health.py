@@ -21,9 +21,9 @@ NO_LAG = {"median_seconds": None, "max_seconds": None, "batches": 0, "late_batch
 
 ARRIVED = (
     "insert into batches (owner_id, source_id, key_id, received_at, body_sha256, signature,"
-    " events, inserted, first_occurred_at, last_occurred_at, counted_at)"
+    " events, inserted, first_occurred_at, last_occurred_at)"
     " select s.owner_id, s.id, k.id, a.received_at, sha256(gen_random_uuid()::text::bytea),"
-    " sha512('x'), 1, 1, a.received_at - a.first_ago, a.received_at - a.last_ago, now()"
+    " sha512('x'), 1, 1, a.received_at - a.first_ago, a.received_at - a.last_ago"
     " from sources as s join source_keys as k on k.source_id = s.id"
     " cross join unnest(%s::timestamptz[], %s::interval[], %s::interval[])"
     " as a (received_at, first_ago, last_ago) where s.id = %s"
@@ -390,7 +390,7 @@ def test_the_cost_is_not_that_of_the_batches(
     api: Api, owner_token: str, laptop: Registered, database: Database
 ) -> None:
     """A batch a minute reads hardly more than three an hour, of whoever sends and who does not."""
-    from functions.accounts import sources as domain
+    from functions.sources import service as domain
 
     owner = str(database.value("select id from profiles"))
     parameters = {"after": None, "source_id": None, "limit": 101, **domain.HEALTH}
@@ -433,7 +433,6 @@ def test_the_health_of_an_idle_house(database: Database) -> None:
     assert 1 <= connections < limit
     assert found == {
         "rollup_lag_seconds": 0,
-        "uncounted_batches": 0,
         "dirty_days": 0,
         "silent_sources": 0,
     }
@@ -448,27 +447,29 @@ def test_the_health_of_an_idle_house(database: Database) -> None:
 def test_what_waits_is_told_until_it_is_done(
     api: Api, laptop: Registered, database: Database
 ) -> None:
-    """The oldest batch that is not counted, the days that counting marks, and at most 10,000."""
+    """The day that waits longest, since its first change, and how many wait: at most 10,000."""
     from functions import jobs
 
-    for _ in range(3):
-        laptop.send(api, [laptop.event()])
+    for days in (0, 3):
+        for _ in range(2):
+            laptop.send(api, [laptop.event(timestamp=timestamp(days * DAY))])
     database.rows(
-        "update batches set received_at = now() - interval '1 hour'"
-        " where id = (select min(id) from batches)"
+        "update dirty_days set waits_since = now() - interval '1 hour'"
+        " where day = (select min(day) from dirty_days)"
     )
-    waiting = house(database)
-    assert (waiting["uncounted_batches"], waiting["dirty_days"]) == (3, 0)
-    assert 3_600 <= waiting["rollup_lag_seconds"] < 3_660
-    jobs.run("count_batches")
-    counted = house(database)
-    assert (counted["uncounted_batches"], counted["rollup_lag_seconds"]) == (0, 0)
-    assert counted["dirty_days"] == database.value("select count(*) from dirty_days") > 0
+    for _ in ("changed once", "changed again"):
+        waiting = house(database)
+        assert waiting["dirty_days"] == database.value("select count(*) from dirty_days") > 1
+        assert 3_600 <= waiting["rollup_lag_seconds"] < 3_660
+        laptop.send(api, [laptop.event(timestamp=timestamp(3 * DAY))])
     jobs.run("refresh_days")
-    assert house(database)["dirty_days"] == 0
-    arrived(database, laptop.id, ago(*[1] * 10_050))
-    database.rows("update batches set counted_at = null")
-    assert house(database)["uncounted_batches"] == 10_000
+    refreshed = house(database)
+    assert (refreshed["dirty_days"], refreshed["rollup_lag_seconds"]) == (0, 0)
+    database.rows(
+        "insert into dirty_days (owner_id, day) select p.id, current_date - n"
+        " from profiles as p cross join generate_series(1, 10050) as n"
+    )
+    assert house(database)["dirty_days"] == 10_000
 
 
 def test_connections_are_those_of_the_server(database: Database) -> None:

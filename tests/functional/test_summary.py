@@ -9,7 +9,7 @@ from functions.core.actor import User
 from functions.query import summary
 from functions.query.models import Filtered
 from functions.query.models_summary import Streaks
-from tests.support import Api, Database, Registered, fresh_process
+from tests.support import Api, Database, Registered, as_role, fresh_process
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 ZERO = dict.fromkeys(
@@ -45,14 +45,11 @@ def owner(database: Database, owner_token: str) -> str:
     return owner_token
 
 
-@pytest.mark.parametrize("counted", [False, True])
-def test_the_first_paint(api: Api, laptop: Registered, database: Database, counted: bool) -> None:
-    """Everything of seven days against the seven before, whether counted or in the tail."""
+def test_the_first_paint(api: Api, laptop: Registered, database: Database) -> None:
+    """Everything of seven days against the seven before."""
     send(api, laptop, [at(20), at(20), at(19, 9), at(18, 12), at(16, 23)])
     send(api, laptop, [at(18, 9)], type="error", payload={"project": "loom"})
     send(api, laptop, [at(10), at(11, 23), at(11, 23), at(7)])  # the 7th is before both
-    if counted:
-        database.rows("select count_batches()")
     answer = ask(database, days="7")
     score = answer.pop("score")
     assert answer == {
@@ -112,18 +109,15 @@ def test_nothing_is_an_answer_too(database: Database, owner: str) -> None:
     assert all(part["reason"] for part in answer["score"]["left_out"])
 
 
-@pytest.mark.parametrize("counted", [False, True])
 def test_what_has_no_price_never_looks_free(
-    api: Api, laptop: Registered, database: Database, owner_token: str, counted: bool
+    api: Api, laptop: Registered, database: Database, owner_token: str
 ) -> None:
-    """Both periods say how many calls have no price; without any price there is no cost."""
+    """Both periods say how many calls have no price, under every filter; without any, no cost."""
     for day, model in ((20, "claude-opus-4-5"), (19, "unheard-of"), (18, "unheard-of"), (10, "x")):
         usage = {"model": model, "inputTokens": 1_000_000, "project": f"of-{model}"}
         send(api, laptop, [at(day)], type="token_usage", payload=usage)
-    if counted:
-        database.rows("select count_batches()")
 
-    def costs(**asked: str) -> list[tuple[float | None, int | None]]:
+    def costs(**asked: str) -> list[tuple[float | None, int]]:
         answer = ask(database, days="7", **asked)
         parts = (answer["totals"], answer["previous"])
         return [(part["cost_usd"], part["unpriced"]) for part in parts]
@@ -133,10 +127,9 @@ def test_what_has_no_price_never_looks_free(
     assert costs(source="laptop") == [(5.0, 2), (None, 1)]
     assert costs(source="nobody") == [(0.0, 0), (0.0, 0)]
     assert costs(project="of-unheard-of") == [(None, 2), (0.0, 0)]
-    # Calls are not kept by kind and language, and null says so.
-    assert costs(kind="token_usage") == [(5.0, None), (None, None)]
-    assert costs(language="") == [(5.0, None), (None, None)]
-    assert costs(kind="tool") == [(0.0, None), (0.0, None)]
+    assert costs(kind="token_usage") == [(5.0, 2), (None, 1)]
+    assert costs(language="") == [(5.0, 2), (None, 1)]
+    assert costs(kind="tool") == [(0.0, 0), (0.0, 0)]
     tokens = api("GET", "/v1/query/tokens?from=2026-11-14&to=2026-11-20", token=owner_token)
     assert tokens.json["totals"]["unpriced"] == 2
 
@@ -217,13 +210,25 @@ def test_over_http(api: Api, laptop: Registered, database: Database, owner_token
     assert api("GET", "/v1/query/summary").status == 401
 
 
-def test_a_streak_crosses_the_tail(api: Api, laptop: Registered, database: Database) -> None:
-    """Days that are counted and days that are not make one streak; late events join it too."""
-    send(api, laptop, [at(18), at(19)])
-    database.rows("select count_batches()")
-    send(api, laptop, [at(17), at(20)])
+def move_to(database: Database, zone: str) -> None:
+    """The owner now lives in `zone`; the sums by day are not cut anew yet."""
+    database.rows("update profiles set timezone = %s", zone)
+
+
+def fold(database: Database) -> None:
+    """The sums by day are cut in the owner's zone."""
+    database.rows("select fold_days(id) from profiles")
+
+
+def test_a_late_event_joins_two_streaks(api: Api, laptop: Registered, database: Database) -> None:
+    """What arrives later counts for its own day, before and after the days are cut anew."""
+    send(api, laptop, [at(17), at(19)])
+    assert ask(database)["streaks"] == {"current": 1, "longest": 1}
+    send(api, laptop, [at(18), at(20)])
     assert ask(database)["streaks"] == {"current": 4, "longest": 4}
-    database.rows("select count_batches()")
+    move_to(database, "Asia/Kathmandu")
+    assert ask(database)["streaks"] == {"current": 4, "longest": 4}
+    fold(database)
     assert ask(database)["streaks"] == {"current": 4, "longest": 4}
 
 
@@ -233,23 +238,27 @@ def test_a_repeated_midnight_begins_one_day(
     """Where clocks go back to midnight, the hour that comes first is the new day's as well."""
     first_pass = datetime(2025, 11, 2, 4, 30, tzinfo=UTC)  # 00:30 in Havana, and so an hour later
     send(api, laptop, [first_pass, datetime(2025, 11, 3, 12, tzinfo=UTC)])
-    for _ in range(2):  # of the tail, then counted
-        assert ask(database, tz="America/Havana")["streaks"] == {"current": 0, "longest": 2}
-        database.rows("select count_batches()")
+    assert ask(database, tz="America/Havana")["streaks"] == {"current": 0, "longest": 2}
+    move_to(database, "America/Havana")
+    fold(database)
+    assert ask(database, tz="America/Havana")["streaks"] == {"current": 0, "longest": 2}
 
 
-def test_no_partition_is_read_for_counted_days(
-    api: Api, laptop: Registered, database: Database
+@pytest.mark.parametrize(
+    ("zone", "table", "range_"),
+    [
+        ("UTC", "event_days", "(day >= p.day) AND (day <= p.day)"),
+        ("Asia/Kathmandu", "event_sums", "(quarter_at >= p.since) AND (quarter_at < p.until)"),
+    ],
+)
+def test_streaks_probe_the_sums(
+    api: Api, laptop: Registered, database: Database, zone: str, table: str, range_: str
 ) -> None:
-    """Streaks probe a day's range of the roll-up's key; of the tail only its batches' months."""
-    from tests.support import as_role
-
-    send(api, laptop, [at(18), at(19)])
-    database.rows("select count_batches()")
-    send(api, laptop, [at(3, month=6)])
+    """A day is one probe of (owner, day), of another zone of (owner, quarter); no event is read."""
+    send(api, laptop, [at(18), at(19), at(3, month=6)])
     owner = database.value("select id from profiles")
     parameters: dict[str, Any] = dict.fromkeys(("source", "project", "language", "kind"))
-    parameters |= {"zone": "UTC", "first": date(2026, 1, 1), "last": date(2026, 11, 20)}
+    parameters |= {"zone": zone, "first": date(2026, 1, 1), "last": date(2026, 11, 20)}
     with as_role(database, "authenticated", str(owner)) as connection:
         for other in ("seqscan", "bitmapscan", "material"):
             connection.execute(f"set local enable_{other} = off")
@@ -261,13 +270,13 @@ def test_no_partition_is_read_for_counted_days(
                 parameters,
             )
         ]
-    opened = {
-        word
-        for line in plan
-        if "never executed" not in line and " Scan" in line
-        for word in line.split()
-        if word.startswith("events_2") and len(word) == len("events_2026_06")
-    }
-    assert opened == {"events_2026_06"}, "\n".join(plan)
-    assert any("event_hourly_identity" in line for line in plan)
-    assert any("(hour >= p.hour) AND (hour < p.until)" in line for line in plan), "\n".join(plan)
+    text = "\n".join(plan)
+    read = [
+        number
+        for number, line in enumerate(plan)
+        if " on event" in line and "never executed" not in line
+    ]
+    assert [table in plan[number] for number in read] == [True], text
+    assert f"{table}_identity" in plan[read[0]]
+    assert "Index Cond: ((owner_id = " in plan[read[0] + 1]
+    assert range_ in plan[read[0] + 1], text

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.sums import delete_events
 from tests.support import Answer, Api, Database, Registered
 
 DAY = "2026-11-04"
@@ -153,7 +154,7 @@ def test_whatever_happened_adds_up(
     found: list[tuple[int, str, str | None, str | None, str, str, int]],
 ) -> None:
     """Any day, any grouping, any filter, stored or live: rows sum up and exceed no lane."""
-    database.rows("delete from events")
+    delete_events(database)
     midnight = datetime.fromisoformat(f"{DAY}T00:00:00+00:00")
     batch = [
         laptop.event(
@@ -213,6 +214,14 @@ def test_the_answer_is_fresh_and_tagged(send: Send, ask: Ask, api: Api, owner_to
     assert again.json["totals"]["human"] == first.json["totals"]["human"] + 300
 
 
+def move(database: Database, zone: str) -> None:
+    """Sets everybody's zone as `PATCH /v1/me` does."""
+    done = database.value(
+        "select update_profile(id, null, %s, 15, null, false) from profiles", zone
+    )
+    assert done == "done"
+
+
 def test_days_of_kathmandu(send: Send, ask: Ask, database: Database) -> None:
     """+05:45: a quarter past six in the evening, UTC, is midnight; live and stored say the same."""
     beat = {"entity": "a.rs", "project": "loom"}
@@ -222,7 +231,7 @@ def test_days_of_kathmandu(send: Send, ask: Ask, database: Database) -> None:
         {"name": "2026-11-04", **lanes(human=600)},
         {"name": "2026-11-05", **lanes(human=180)},
     ]
-    database.rows("update profiles set timezone = 'Asia/Kathmandu'")
+    move(database, "Asia/Kathmandu")
     stored = ask("from=2026-11-04&to=2026-11-05").json
     assert (stored["items"], stored["period"]["timezone"]) == (live, "Asia/Kathmandu")
 
@@ -239,7 +248,7 @@ def test_days_when_clocks_change(
             beat = ("heartbeat", {"entity": "a.rs"})
             send((moment.strftime("%H:%M:%S"), *beat), day=moment.date().isoformat())
     live = ask(f"from={day}&to={day}&tz=Europe/Berlin").json["totals"]
-    database.rows("update profiles set timezone = 'Europe/Berlin'")
+    move(database, "Europe/Berlin")
     stored = ask(f"from={day}&to={day}").json["totals"]
     assert (live["human"], stored["human"]) == (hours * 3_600, hours * 3_600)
 

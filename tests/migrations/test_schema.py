@@ -1,5 +1,6 @@
 """The schema's conventions, and the partitions' life."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -10,15 +11,16 @@ PINNED = {'search_path=""', "search_path=pg_catalog, pg_temp"}
 
 
 def test_functions_are_closed_and_pinned(database: Database) -> None:
-    """Every function has a search path of its own and a comment, and nobody has it by default."""
+    """A comment, nobody has it by default, and a search path unless its body is bound when made."""
     rows = database.rows(
         "select p.proname as name, p.proconfig as settings, obj_description(p.oid) as comment,"
+        " p.prosqlbody is not null and not p.prosecdef as is_bound,"
         " coalesce(p.proacl::text, '{=X/') as acl"
         " from pg_proc as p where p.pronamespace = 'public'::regnamespace"
     )
     assert len(rows) >= 9
     for row in rows:
-        assert PINNED & set(row["settings"] or []), row["name"]
+        assert row["is_bound"] or PINNED & set(row["settings"] or []), row["name"]
         assert row["comment"], row["name"]
         assert "{=X/" not in row["acl"], f"{row['name']} may be executed by anybody"
         assert ",=X/" not in row["acl"], f"{row['name']} may be executed by anybody"
@@ -57,7 +59,7 @@ def test_constraints_have_names_of_ours(database: Database) -> None:
     """A check, unique or primary key that errors are mapped by is named on purpose."""
     rows = database.rows(
         "select conname as name, conrelid::regclass::text as table_name from pg_constraint"
-        " where connamespace = 'public'::regnamespace and contype in ('c', 'u')"
+        " where connamespace = 'public'::regnamespace and contype in ('c', 'u') and conrelid <> 0"
     )
     assert all(row["name"].startswith(row["table_name"]) for row in rows)
 
@@ -114,8 +116,8 @@ def test_no_syntax_of_a_newer_postgres(version: str) -> None:
     from pathlib import Path
 
     newer = ("uuidv7(", "virtual", "without overlaps", "period ", "returning old", "returning new")
-    for file in (Path(__file__).parents[2] / "migrations").glob("*.sql"):
-        text = file.read_text().lower()
+    for file in (Path(__file__).parents[2] / "migrations").glob("2*.sql"):
+        text = re.sub(r"--.*|'[^']*'", "", file.read_text().lower())
         assert not [word for word in newer if word in text], (
             f"{file.name} needs more than {version}"
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from functions.core.config import ConfigError, load
+from functions.core.config import ConfigError, Timeouts, load
 
 ROOT = Path(__file__).parents[3]
 URL = {"VIBELOOM_DATABASE_URL": "postgresql://x@/y"}
@@ -27,6 +27,18 @@ def test_defaults() -> None:
 def test_retention_months(text: str, months: int | None) -> None:
     """A whole number of months, or nothing: events are kept for ever."""
     assert load(URL | {"VIBELOOM_RETENTION_MONTHS": text}).retention_months == months
+
+
+def test_the_limits_of_a_transaction() -> None:
+    """In seconds; a statement has less than its transaction."""
+    assert load(URL).timeouts == Timeouts(statement=25, transaction=28, idle=15, lock=10)
+    given = {
+        "VIBELOOM_STATEMENT_TIMEOUT_SECONDS": "290",
+        "VIBELOOM_TRANSACTION_TIMEOUT_SECONDS": "300",
+        "VIBELOOM_IDLE_TRANSACTION_TIMEOUT_SECONDS": "60",
+        "VIBELOOM_LOCK_TIMEOUT_SECONDS": "30",
+    }
+    assert load(URL | given).timeouts == Timeouts(statement=290, transaction=300, idle=60, lock=30)
 
 
 def test_configured_keys() -> None:
@@ -55,6 +67,11 @@ def test_configured_keys() -> None:
         ("VIBELOOM_METRICS_NAMESPACE", "with a space"),
         ("VIBELOOM_OWNER_ID", "me"),
         ("VIBELOOM_LOG_LEVEL", "LOUD"),
+        ("VIBELOOM_STATEMENT_TIMEOUT_SECONDS", "25s"),
+        ("VIBELOOM_STATEMENT_TIMEOUT_SECONDS", "28"),
+        ("VIBELOOM_TRANSACTION_TIMEOUT_SECONDS", "0"),
+        ("VIBELOOM_IDLE_TRANSACTION_TIMEOUT_SECONDS", "-1"),
+        ("VIBELOOM_LOCK_TIMEOUT_SECONDS", "86401"),
         ("THREADS", "many"),
         ("VIBETEA_PUBLIC_KEYS", "mac"),
         ("VIBETEA_PUBLIC_KEYS", f":{KEY}"),

@@ -9,6 +9,7 @@ import pytest
 
 from functions.core import metrics
 from functions.core.config import config
+from functions.ingest.room import BATCHES, EVENTS
 
 ENVIRONMENT = {"VIBELOOM_DATABASE_URL": "postgresql://nobody@/nowhere"}
 
@@ -32,8 +33,8 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_a_request_is_one_line(on_lambda: None, capsys: pytest.CaptureFixture[str]) -> None:
     """The room is the dimension; what is measured twice is a list."""
-    metrics.count(metrics.EVENTS, 3)
-    metrics.count(metrics.EVENTS, 4)
+    metrics.count(EVENTS, 3)
+    metrics.count(EVENTS, 4)
     metrics.answered("ingest", "POST", 200, 0.25, None)
     metrics.flush("ingest")
     [line] = lines(capsys)
@@ -77,7 +78,7 @@ def test_nothing_is_carried_into_the_next_request(
     on_lambda: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Written is written."""
-    metrics.count(metrics.BATCHES)
+    metrics.count(BATCHES)
     metrics.flush("ingest")
     metrics.flush("ingest")
     assert len(lines(capsys)) == 1
@@ -86,7 +87,7 @@ def test_nothing_is_carried_into_the_next_request(
 def test_elsewhere_nothing_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
     """A laptop that nobody asks writes nothing and remembers nothing."""
     config.cache_clear()
-    metrics.count(metrics.BATCHES)
+    metrics.count(BATCHES)
     metrics.gauge(metrics.LATE_JOBS, 1)
     metrics.answered("ingest", "POST", 200, 0.1, None)
     metrics.flush("ingest")
@@ -96,14 +97,14 @@ def test_elsewhere_nothing_is_kept(capsys: pytest.CaptureFixture[str]) -> None:
 SCRAPE = """
 import os, sys
 from functions.core import metrics
+from functions.ingest.room import EVENTS
 if sys.argv[1] == "count":
-    metrics.count(metrics.EVENTS, int(sys.argv[2]))
+    metrics.count(EVENTS, int(sys.argv[2]))
     metrics.answered("ingest", "POST", 200, 0.03, None)
     metrics.answered("ingest", "POST", 401, 0.03, "invalid_signature")
     metrics.answered("gateway", f"BREW{sys.argv[2]}", 404, None, "not_found")
 else:
     reading = [
-        (metrics.UNCOUNTED_BATCHES, {"queue": "uncounted_batches"}, 2),
         (metrics.DIRTY_DAYS, {"queue": "dirty_days"}, 3),
         (metrics.LATE_JOBS, {}, 0),
     ]

@@ -256,11 +256,6 @@ def test_cloud_run_s_secrets_are_references(name: str) -> None:
     assert secret == expected[name]
 
 
-def test_cloud_scheduler_has_the_jobs_of_the_schedule() -> None:
-    """The script is what `python -m infra.container.schedules` writes today."""
-    assert schedules.SCRIPT.read_text() == schedules.script(JOBS.values())
-
-
 @pytest.mark.parametrize("there", [False, True], ids=["new", "there already"])
 def test_the_script_makes_each_job_or_corrects_it(tmp_path: Path, there: bool) -> None:
     """Name, cron line and address of every job reach gcloud, whichever way."""

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.core.errors import ApiError, PayloadTooLarge
+from functions.core.kinds import VIBETEA_KINDS
 from functions.ingest import batch
-from functions.ingest.models import MAX_UNPACKED, VIBETEA_KINDS
+from functions.ingest.models import MAX_UNPACKED
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

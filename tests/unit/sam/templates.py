@@ -22,7 +22,7 @@ PSEUDO = {
 NO_VALUE = object()  # what AWS::NoValue leaves
 
 
-class _Loader(yaml.SafeLoader):
+class Loader(yaml.SafeLoader):
     """YAML with CloudFormation's short forms, and nothing that CloudFormation refuses."""
 
     def compose_node(self, parent: Any, index: Any) -> Any:
@@ -31,7 +31,7 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
-def _tagged(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+def _tagged(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     value: Any
     if isinstance(node, yaml.ScalarNode):
         value = loader.construct_scalar(node)
@@ -45,13 +45,13 @@ def _tagged(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
     return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
 
 
-_Loader.add_multi_constructor("!", _tagged)
+Loader.add_multi_constructor("!", _tagged)
 
 
 @functools.cache
 def load(path: Path) -> dict[str, Any]:
     """The template as a tree in which `!Ref x` is `{"Ref": "x"}`; to be read, not changed."""
-    template: dict[str, Any] = yaml.load(path.read_text(), _Loader)
+    template: dict[str, Any] = yaml.load(path.read_text(), Loader)
     return template
 
 

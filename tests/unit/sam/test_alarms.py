@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from functions.core import metrics
+from functions.core.room import rooms
 from functions.ingest import signing
-from functions.rooms import ROUTES
+from functions.ingest.room import ROOM as INGEST
 from tests.unit.sam.templates import ALARMS, STACK, Stack, load
 
 TEMPLATE = load(ALARMS)
@@ -19,7 +20,7 @@ STACK_AS_IS = Stack(
     {"Name": "vibeloom-test", "ApiId": "api1", "DeadLettersName": "dead", "AlarmEmail": "a@b.c"},
 )
 ALARM = STACK_AS_IS.of_type("AWS::CloudWatch::Alarm")
-ROOMS = {module.split(".")[1] for module in ROUTES.values()}
+ROOMS = {room.name for room in rooms()}
 FUNCTIONS = {f"vibeloom-test-{room}" for room in ROOMS}
 
 API = {"ApiId": {"api1"}, "Stage": {"$default"}}
@@ -36,7 +37,7 @@ OF_AWS = {
 }
 NAMESPACE = "Vibeloom/vibeloom-test"
 GAUGES = {metric.emf for metric in metrics.GAUGES}
-OF_INGEST = {metrics.BATCHES.emf, metrics.EVENTS.emf, metrics.DUPLICATES.emf}
+OF_INGEST = {metric.emf for metric in INGEST.metrics}
 OF_EVERY_ROOM = {metrics.REQUESTS.emf, metrics.LATENCY.emf, metrics.REJECTED.emf}
 
 

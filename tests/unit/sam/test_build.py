@@ -228,17 +228,19 @@ def test_a_room_has_its_own_folder_core_and_the_schedule(room: str) -> None:
             there = {f.relative_to(sources.ROOT) for f in (sources.ROOT / folder).glob(pattern)}
             assert there <= files
     assert {Path("functions/__init__.py"), Path("functions/jobs.py")} <= files
-    assert Path("functions/rooms.py") in files
+    assert {Path(f"functions/{each}/room.py") for each in sources.rooms()} <= files
+    assert Path("functions/rooms.py") not in files
     assert Path("functions/gateway.py") not in files
     assert not any(file.suffix == ".md" for file in files)
 
 
-def test_front_has_every_room_and_the_others_do_not() -> None:
-    """It merges their documents; nobody else pays for that."""
-    doors = {Path(f"functions/{room}/handler.py") for room in sources.rooms()}
-    assert doors <= set(sources.needed("front"))
-    for room in set(sources.rooms()) - {"front"}:
-        assert doors & set(sources.needed(room)) == {Path(f"functions/{room}/handler.py")}
+@pytest.mark.parametrize("room", sources.rooms())
+def test_a_room_has_the_doors_of_no_other(room: str) -> None:
+    """Not even front, which shows what all of them answer: it has that as a file."""
+    doors = {Path(f"functions/{each}/handler.py") for each in sources.rooms()}
+    files = set(sources.needed(room))
+    assert doors & files == {Path(f"functions/{room}/handler.py")}
+    assert (Path("functions/front/openapi.json") in files) == (room == "front")
 
 
 def test_imports_are_followed_also_inside_functions_but_not_the_schedules(tmp_path: Path) -> None:
@@ -251,7 +253,11 @@ def test_imports_are_followed_also_inside_functions_but_not_the_schedules(tmp_pa
         "gateway.py": "",
         "core/__init__.py": "",
         "core/log.py": "",
+        "core/room.py": "",
         "ants/__init__.py": "",
+        "ants/room.py": "",
+        "bees/room.py": "",
+        "cows/room.py": "",
         "ants/handler.py": "import json\ndef f():\n    from functions.cows import milk\n",
         "bees/__init__.py": "",
         "bees/handler.py": "",
@@ -265,7 +271,7 @@ def test_imports_are_followed_also_inside_functions_but_not_the_schedules(tmp_pa
         (tmp_path / "functions" / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "functions" / path).write_text(text)
     found = {str(file.relative_to("functions")) for file in sources.needed("ants", tmp_path)}
-    left_out = {"gateway.py", "bees/__init__.py", "bees/handler.py", "bees/hive.py"}
+    left_out = {"gateway.py", "rooms.py", "bees/__init__.py", "bees/handler.py", "bees/hive.py"}
     assert found == set(tree) - left_out - {"cows/handler.py"}
 
 

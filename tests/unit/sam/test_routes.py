@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from functions.core import openapi
-from functions.rooms import ROUTES, room_of
+from functions.core.room import rooms
+from functions.rooms import room_of
+from functions.rooms import routes as paths
 from tests.unit.sam.templates import STACK, Stack, load
 
 STACK_AS_IS = Stack(load(STACK))
@@ -43,13 +45,13 @@ def chosen(path: str) -> str:
 
 def documented() -> Iterator[str]:
     """Every path of the contract, with something in the place of its variables."""
-    apps = [importlib.import_module(module).app for module in sorted(set(ROUTES.values()))]
+    apps = [importlib.import_module(room.module).app for room in rooms()]
     for path in openapi.merge(apps)["paths"]:
         yield path.replace("{", "some-").replace("}", "")
 
 
 # /metrics is for containers: on Lambda a figure is a line of the log, and the page is a 404.
-PATHS = sorted({*documented(), *ROUTES} - {"/metrics"})
+PATHS = sorted({*documented(), *paths()} - {"/metrics"})
 
 
 def test_no_route_stands_there_twice() -> None:
@@ -82,9 +84,7 @@ def test_what_is_nobodys_is_the_fronts_404(path: str) -> None:
 def test_there_is_a_function_for_each_room() -> None:
     """With the artefact of the same name."""
     found = {function["Handler"]: function["CodeUri"] for function in FUNCTIONS.values()}
-    assert found == {
-        f"{module}.handler": f"../build/{module.split('.')[1]}.zip" for module in ROUTES.values()
-    }
+    assert found == {f"{room.module}.handler": f"../build/{room.name}.zip" for room in rooms()}
 
 
 def test_cors_is_left_to_the_functions() -> None:

@@ -1,45 +1,16 @@
 """EventBridge's schedules are those of functions/jobs.py."""
 
 import json
-import re
 
 import pytest
 
 from functions.jobs import JOBS
+from sam.rooms import eventbridge
 from tests.unit.sam.templates import STACK, Stack, load
 
 STACK_AS_IS = Stack(load(STACK))
 SCHEDULES = STACK_AS_IS.of_type("AWS::Scheduler::Schedule")
 FUNCTIONS = STACK_AS_IS.of_type("AWS::Serverless::Function")
-DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")  # cron's 0 to 7
-
-
-def eventbridge(cron: str) -> str:
-    """Five fields of cron as EventBridge Scheduler's six. Raises `ValueError` if it has no such.
-
-    There a year follows; one of the two day fields has to be `?`; and days of the week count from
-    1 = Sunday, so they are written by name.
-    """
-    minute, hour, day, month, weekday = cron.split()
-    if weekday == "*":
-        weekday = "?"
-    elif day == "*":
-        day = "?"
-        weekday = ",".join(_weekdays(part) for part in weekday.split(","))
-    else:
-        raise ValueError(f"{cron!r}: cron means either day, EventBridge cannot say that")
-    return f"cron({minute} {hour} {day} {month} {weekday} *)"
-
-
-def _weekdays(part: str) -> str:
-    if not re.fullmatch("[0-7](-[0-7])?", part):
-        raise ValueError(f"{part!r} is no day of the week and no range of them")
-    numbers = [int(number) for number in part.split("-")]
-    if numbers != sorted(numbers) or (len(numbers) == 2 and numbers[1] == 7):
-        raise ValueError(
-            f"{part!r} goes over the end of EventBridge's week, which begins on Sunday"
-        )
-    return "-".join(DAYS[number] for number in numbers)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,10 @@
+"""What `front` is to the house."""
+
+from functions.core.room import Room
+
+ROOM = Room(
+    name="front",
+    purpose="Alive, ready, the contract, and the 404 of every path that no room has",
+    prefixes=("/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"),
+    answers_the_rest=True,
+)

@@ -1,0 +1,1 @@
+"""Rankings among those who agreed."""

@@ -1,0 +1,24 @@
+"""What `query` is to the house."""
+
+from functions.core.room import SIGN_IN, Room
+
+ROOM = Room(
+    name="query",
+    purpose="Questions out",
+    prefixes=("/v1/query", "/v1/events", "/v1/events.ndjson"),
+    scopes={"query:read": "read answers and events"},
+    settings=SIGN_IN,
+    errors=frozenset(
+        {
+            "invalid_days",
+            "invalid_range",
+            "invalid_timezone",
+            "invalid_filter",
+            "invalid_cursor",
+            "invalid_limit",
+            "invalid_budget",
+        }
+    ),
+    libraries=("PyJWT[crypto]",),
+    memory=1024,
+)

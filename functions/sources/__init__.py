@@ -1,0 +1,1 @@
+"""Monitors, their keys, and whether they are heard of."""

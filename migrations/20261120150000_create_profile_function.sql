@@ -1,0 +1,84 @@
+-- A person's settings change in one call, which says in a word why it refuses. Days are the owner's, and
+-- pauses are, too: a new zone or timeout has every day computed anew that has something.
+
+create function public.update_profile(
+    p_id uuid,
+    p_handle text,
+    p_timezone text,
+    p_idle_timeout_minutes integer,
+    p_retention_months integer,
+    p_leaderboard_opt_in boolean
+)
+returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_zone text;
+    v_timeout integer;
+    v_handle text;
+    v_constraint text;
+begin
+    -- Held before the sums, in the order of a purge: whoever computes days holds the profile for long, and
+    -- the sums must stay free for events meanwhile.
+    select p.timezone, p.idle_timeout_minutes, p.handle into v_zone, v_timeout, v_handle
+    from public.profiles as p
+    where p.id = p_id
+    for no key update;
+
+    if v_zone <> p_timezone or v_timeout <> p_idle_timeout_minutes then
+        perform public.lock_sums(p_id);
+        update public.profiles as p
+        set timezone = p_timezone, idle_timeout_minutes = p_idle_timeout_minutes
+        where p.id = p_id;
+        perform public.mark_days(
+            p_id,
+            array(
+                select (s.quarter_at at time zone p_timezone)::date
+                from public.activity_sums as s
+                where s.owner_id = p_id
+                union
+                select t.day from public.time_daily as t where t.owner_id = p_id
+                union
+                select n.day from public.session_daily as n where n.owner_id = p_id
+            )
+        );
+    end if;
+
+    if p_handle is distinct from v_handle then
+        delete from public.handles as h where h.handle = v_handle and h.owner_id = p_id;
+        if p_handle is not null then
+            insert into public.handles (handle, owner_id) values (p_handle, p_id)
+            on conflict (handle) do nothing;
+            if not found then
+                raise unique_violation using constraint = 'handles_identity';
+            end if;
+        end if;
+    end if;
+    update public.profiles as p
+    set
+        handle = p_handle,
+        retention_months = p_retention_months,
+        leaderboard_opt_in = p_leaderboard_opt_in
+    where p.id = p_id;
+    return 'done';
+exception
+    when unique_violation or check_violation then
+        get stacked diagnostics v_constraint = constraint_name;
+        return case v_constraint
+            when 'handles_identity' then 'handle_taken'
+            when 'profiles_leaderboard_handle' then 'handle_missing'
+            when 'timezone_name_known' then 'timezone_unknown'
+            else 'invalid'
+        end;
+end
+$$;
+
+revoke all on function public.update_profile(uuid, text, text, integer, integer, boolean)
+from public, anon, authenticated;
+grant execute on function public.update_profile(uuid, text, text, integer, integer, boolean)
+to service_role;
+
+comment on function public.update_profile(uuid, text, text, integer, integer, boolean) is
+'Sets everything that a person may set. Returns done, handle_taken, handle_missing, timezone_unknown or
+invalid, and changes nothing unless it is done.';
