@@ -286,3 +286,30 @@ def test_writing_the_same_quarters_again_takes_no_more_room(
         sizes.append(database.value("select pg_relation_size('event_sums')"))
     assert database.value("select count(*) from event_sums") <= 1_010
     assert sizes[-1] <= 1.5 * sizes[1]
+
+
+def test_a_token_can_vouch_for_a_batch(
+    api: Api, laptop: Registered, owner_token: str, database: Database
+) -> None:
+    """A sender that cannot sign stores through the same function: a key vouches, or a token."""
+    [token] = database.rows("select owner_id, id from access_tokens")
+    events = json.dumps([laptop.event(), laptop.event(type="token_usage", payload={"model": "x"})])
+    statement = (
+        "select store_events(%s, %s, %s::jsonb, sha256(%s::bytea), null, null, %s) as stored"
+    )
+    sent = (token["owner_id"], laptop.id, events, b"a", token["id"])
+    assert [database.value(statement, *sent) for _ in range(2)] == [2, 0]
+    [batch] = database.rows("select key_id, token_id, signature, inserted from batches")
+    assert batch == {"key_id": None, "token_id": token["id"], "signature": None, "inserted": 2}
+    assert_exact(database)
+    for key, signature, vouching in (
+        (None, None, None),
+        (laptop.key_id, None, None),
+        (laptop.key_id, bytes(64), token["id"]),
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation, match="batches_provenance"):
+            database.rows(
+                "select store_events(%s, %s, %s::jsonb, sha256('b'), %s, %s, %s)",
+                *(token["owner_id"], laptop.id, events, key, signature, vouching),
+            )
+    assert_exact(database)
