@@ -54,6 +54,8 @@ declare
     v_key public.source_keys;
     v_is_new boolean;
 begin
+    -- Held first, in the order of the deletion of an account.
+    perform from public.profiles as p where p.id = p_owner_id for key share;
     insert into public.source_names (name, owner_id, source_id)
     values (
         p_name,
@@ -2428,6 +2430,9 @@ begin
     from public.profiles as p
     where p.id = p_id
     for no key update;
+    if not found then
+        return 'invalid';
+    end if;
 
     if v_zone <> p_timezone or v_timeout <> p_idle_timeout_minutes then
         perform public.lock_own_sums();

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.request import Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from functions.core import db, http, metrics, sql, work
 from functions.core.actor import Room
@@ -45,8 +45,11 @@ class Job:
 class Ran(BaseModel):
     """What became of a job: it ran to its end, or more of it remains for the next run."""
 
-    job: str
-    status: Literal["done", "more"]
+    job: str = Field(description="This is the name of the job.", examples=["make_partitions"])
+    status: Literal["done", "more"] = Field(
+        description="`done`: the job ran to its end. `more`: more of it remains for the next run.",
+        examples=["done"],
+    )
 
 
 def run(job: Job, budget: Budget) -> Ran:
@@ -79,6 +82,7 @@ def entry(app: http.App, room: str, jobs: Mapping[str, Job]) -> http.Handler:
     own = {name: job for name, job in jobs.items() if job.room == room}
     for _, job in sorted(own.items()):
         _add_route(app, job)
+        app.tags["jobs"] = "The jobs of the deployment are run by a scheduler."
     answer = http.entry(app, room)
 
     def handler(event: http.Event, context: Any) -> dict[str, Any]:
@@ -103,21 +107,20 @@ def _budget(context: Any) -> Budget:
 
 
 def _add_route(app: http.App, job: Job) -> None:
-    more = http.documented(model=Ran, status=202)[202]
-    more["description"] = "More remains for the next run"
-
     @app.post(
         f"/v1/jobs/{job.name}",
+        operation_id="run" + job.name.title().replace("_", ""),
         summary=f"Run the job {job.name} now",
         description=(
-            "For a scheduler, with the job token. May be posted twice, also at once. 202 says that"
-            " more remains than the time of a request allows; the next run goes on with it."
+            f"Runs the job `{job.name}`, for a scheduler that has the job token. It may be posted"
+            " twice, also at once. The answer is 202 if more remains than the time of a request"
+            " allows; the next run goes on with it."
         ),
         tags=["jobs"],
         security=[{"bearer": []}],
         responses={
             **http.documented(MissingAuth, InvalidToken, Unavailable, model=Ran),
-            202: more,
+            **http.unfinished(Ran),
         },
     )
     def run_job(request: Request) -> Response[str]:

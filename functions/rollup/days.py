@@ -17,7 +17,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from functions.core import db, sql
-from functions.core.actor import Room, User
+from functions.core.actor import Room
 from functions.core.db import Connection
 from functions.rollup import lanes
 
@@ -26,6 +26,7 @@ MAX_DAYS = 400  # days of one call: a year and its edges; the task goes on
 RUN = 8  # days whose events are in memory at once
 
 ONE_DAY = timedelta(days=1)
+LOOKING = Room("rollup", "looks whose days are dirty")
 
 queries = sql.load(__file__, "time.sql")
 sessions = sql.load(__file__, "sessions.sql")
@@ -59,13 +60,13 @@ def refresh_days(owner: UUID, first: date, last: date, stop: float = math.inf) -
     At most `MAX_DAYS` of them, and none is begun after `stop` (s, of the monotonic clock); what is
     left stays marked.
     """
-    with db.transaction(User(owner), db.READING) as connection:
+    with db.transaction(LOOKING, db.READING) as connection:
         if pending_days(connection, owner, first, last) == 0:
             return
     asked = {"owner": owner, "first": first - ONE_DAY, "last": last + ONE_DAY}
     done = 0
     while done < MAX_DAYS and time.monotonic() < stop:
-        marked = db.call(User(owner), queries.dirty_days.sql, {**asked, "most": AT_ONCE})
+        marked = db.call(LOOKING, queries.dirty_days.sql, {**asked, "most": AT_ONCE})
         if not marked:
             return
         claimed = _refresh(owner, [day for day, _ in marked], [at for _, at in marked])
@@ -88,7 +89,7 @@ def refresh_dirty_days(owner: UUID, stop: float = math.inf) -> bool:
 
 def _dirty_span(owner: UUID) -> tuple[date, date] | None:
     """The first and the last day that are to be computed."""
-    with db.transaction(Room("rollup", "looks whose days are dirty"), db.READING) as connection:
+    with db.transaction(LOOKING, db.READING) as connection:
         span: tuple[date, date] | None = queries.dirty_span(connection, owner=owner)
     return span
 

@@ -294,7 +294,7 @@ def test_no_log_quotes_what_the_database_quotes(
     """Rows, parameters and contexts stand in its errors; whoever logs them, and however."""
     database.rows(f"alter table profiles add constraint c check (email <> '{CANARY}')")
     for statement in (
-        "insert into public.profiles (email) values (%(canary)s)",  # DETAIL: the failing row
+        "insert into public.profiles (id, email) values (auth.uid(), %(canary)s)",  # DETAIL: it
         "select %(canary)s::integer",  # the message itself
         "select %(canary)s::text::jsonb",  # DETAIL and CONTEXT
         "select 1 from nothing where 'x' = %(canary)s",
