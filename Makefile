@@ -26,7 +26,7 @@ run: $(LOCAL) ## the stack, with a week of sample sessions through the real moni
 serve: $(LOCAL) ## the stack: gateway, Postgres, scheduled jobs; settings in infra/local/README.md
 	@$(BIN)/python -m infra.local serve
 
-tools: ## from npm and Debian, what tests of a deployment need: Supabase CLI, Deno, PgBouncer …
+tools: ## from npm, PyPI and Debian, what some tests need: Supabase CLI, Deno, API clients, PgBouncer …
 	@bash infra/tools.sh
 
 test: $(DEV) ## all tests but the benchmark

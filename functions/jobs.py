@@ -11,11 +11,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.request import Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from functions.core import db, http, metrics, sql
 from functions.core.config import config
@@ -125,8 +125,12 @@ def late_after() -> dict[str, timedelta]:
 class Done(BaseModel):
     """A job ran to its end."""
 
-    job: str
-    status: str = "done"
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    job: str = Field(description="This is the name of the job.", examples=["make_partitions"])
+    status: Literal["done"] = Field(
+        default="done", description="The job ran to its end.", examples=["done"]
+    )
 
 
 def entry(app: http.App, room: str) -> http.Handler:
@@ -154,8 +158,10 @@ def entry(app: http.App, room: str) -> http.Handler:
 def _add_route(app: http.App, name: str) -> None:
     @app.post(
         f"/v1/jobs/{name}",
+        operation_id="run" + name.title().replace("_", ""),
         summary=f"Run the job {name} now",
-        description="For a scheduler, with the job token. May be posted twice, also at once.",
+        description=f"Runs the job `{name}`, for a scheduler that has the job token. It may be"
+        " posted twice, also at once.",
         tags=["jobs"],
         security=[{"bearer": []}],
         responses=http.documented(MissingAuth, InvalidToken, Unavailable, model=Done),

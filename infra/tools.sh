@@ -3,6 +3,9 @@
 #
 #   from npm, as supabase/package-lock.json pins them: the Supabase CLI, Deno, Postgres 17
 #   from npm, as tests/ccusage/package-lock.json pins it: ccusage, whose figures ours are held against
+#   from npm, as tests/api_clients/package-lock.json pins them: what makes API clients in TypeScript, and
+#     Spectral, which checks the API document
+#   from PyPI, as tests/api_clients/requirements.txt pins it: openapi-python-client, in .tools/
 #   from Debian: PgBouncer, and promtool out of the package prometheus
 #
 # Debian's packages are unpacked into .tools/ and not installed: no service starts, now or at the
@@ -69,6 +72,27 @@ npm_packages() { # npm_packages FOLDER WHAT: what its lock file pins, whole or n
     touch "$stamp"
 }
 
+python_packages() { # python_packages FOLDER WHAT: what its requirements.txt pins, in .tools/
+    local name=${1##*/} python stamp
+    name=${name//_/-}
+    stamp=$TOOLS/.python-$name-$(cksum <"$1/requirements.txt" | cut -d' ' -f1)
+    [ -e "$stamp" ] && [ -x "$TOOLS/$name/bin/python" ] && return
+    python=.venv/bin/python
+    [ -x "$python" ] || python=$(command -v python3) || {
+        lack "$2: no python3; install Python 3.11 or newer"
+        return
+    }
+    say "making .tools/$name: $2 …"
+    if ! "$python" -m venv --clear "$TOOLS/$name" ||
+        ! "$TOOLS/$name/bin/python" -m pip install --quiet --disable-pip-version-check \
+            -r "$1/requirements.txt"; then
+        lack "$2: pip cannot install $1/requirements.txt, see above"
+        return
+    fi
+    rm -f "$TOOLS/.python-$name"-*
+    touch "$stamp"
+}
+
 fetch() { # fetch PACKAGE FOLDER: its archive and those of the libraries that this system lacks
     apt_lists
     mkdir -p "$2/partial"
@@ -121,6 +145,8 @@ rm -f "$TOOLS/.apt-updated"
 
 npm_packages supabase "the Supabase CLI, Deno, Postgres 17"
 npm_packages tests/ccusage "ccusage"
+npm_packages tests/api_clients "openapi-typescript, openapi-fetch, Spectral"
+python_packages tests/api_clients "openapi-python-client"
 debian_program pgbouncer pgbouncer
 debian_program promtool prometheus
 
@@ -129,5 +155,6 @@ if [ ${#missing[@]} -gt 0 ]; then
     printf '  %s\n' "${missing[@]}" >&2
     [ -z "${CI:-}" ] || exit 1
 else
-    say "the Supabase CLI, Deno, Postgres 17, ccusage, PgBouncer and promtool are there"
+    say "the Supabase CLI, Deno, Postgres 17, ccusage, the makers of API clients, PgBouncer and" \
+        "promtool are there"
 fi

@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = ROOT / "supabase/node_modules"
 CCUSAGE_MODULES = ROOT / "tests/ccusage/node_modules"
+API_CLIENTS = ROOT / "tests/api_clients"
+API_CLIENT_PYTHON = ROOT / ".tools/api-clients/bin/python"
 UNPACKED = ROOT / ".tools/bin"
 DAEMONS = "/usr/sbin"  # where Debian puts them, which is not on everybody's path
 
@@ -56,6 +58,22 @@ def promtool() -> Path:
 def ccusage() -> Path:
     """The binary of ccusage, which npm's launcher would run after starting Node."""
     return _one("ccusage", "@ccusage/*/bin/ccusage", CCUSAGE_MODULES)
+
+
+def node() -> Path:
+    """Node.js, which runs what npm installed."""
+    return _program("Node.js", "node")
+
+
+def api_client_module(file: str) -> Path:
+    """A file of a package that API clients are made with."""
+    return _one(file.partition("/")[0], file, API_CLIENTS / "node_modules")
+
+
+def api_client_python() -> Path:
+    """The Python of the environment that has openapi-python-client."""
+    require("openapi-python-client", API_CLIENT_PYTHON.exists())
+    return API_CLIENT_PYTHON
 
 
 def _one(what: str, pattern: str, modules: Path = MODULES) -> Path:

@@ -21,20 +21,25 @@ from functions.core import http
 from functions.core.actor import User
 from functions.core.door import BODY_REFUSALS, REFUSALS, may
 from functions.core.errors import Invalid, NotFound
+from functions.core.parameters import CURSOR, Limit
 
-Limit = Annotated[int, Query(ge=1, le=100, description="Items of a page")]
-Cursor = Annotated[UUID | None, Query(description="`next` of a page")]
+_ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
+
+Cursor = Annotated[UUID | None, Query(description=CURSOR, examples=[_ID])]
 
 app = http.app()
 
 
 @app.get(
     "/v1/me",
-    summary="Your settings",
+    operation_id="getProfile",
+    summary="Get your settings",
+    description="Answers with your settings. The `ETag` of the answer can be sent in `If-Match`"
+    " when they are changed.",
     tags=["profile"],
     responses={**http.documented(*REFUSALS, model=Profile), **http.not_modified()},
 )
-def find_profile(
+def get_profile(
     request: Request, user: Annotated[User, Depends(may("profile:read"))]
 ) -> Response[str]:
     """With an `ETag` for `If-Match`."""
@@ -43,17 +48,25 @@ def find_profile(
 
 @app.patch(
     "/v1/me",
+    operation_id="updateProfile",
     summary="Change your settings",
+    description="Changes your settings. What is absent stays as it is. A new time zone or timeout"
+    " has the daily figures computed anew.",
     tags=["profile"],
     responses=http.documented(
         *BODY_REFUSALS, profile.HandleTaken, profile.ProfileChanged, model=Profile
     ),
 )
-def change_profile(
+def update_profile(
     user: Annotated[User, Depends(may("profile:write"))],
     body: Annotated[ProfileChanges, Body()],
     if_match: Annotated[
-        str | None, Header(alias="If-Match", description="An `ETag`: change only what has it")
+        str | None,
+        Header(
+            alias="If-Match",
+            description="The settings are changed only if this is still their `ETag`.",
+            examples=['"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"'],
+        ),
     ] = None,
 ) -> Response[str]:
     """What is absent stays. A new zone or timeout has the daily figures computed anew."""
@@ -65,7 +78,9 @@ def change_profile(
 
 @app.get(
     "/v1/me/purges",
-    summary="What retention deleted",
+    operation_id="listPurges",
+    summary="List what retention deleted",
+    description="Lists a receipt for each deletion of raw events by retention, the oldest first.",
     tags=["profile"],
     responses=http.documented(*REFUSALS, Invalid, model=Purges),
 )
@@ -78,7 +93,10 @@ def list_purges(
 
 @app.post(
     "/v1/tokens",
+    operation_id="createToken",
     summary="Make an access token",
+    description="Makes an access token for a program. The secret is in this answer and nowhere"
+    " else.",
     tags=["tokens"],
     status_code=201,
     responses=http.documented(*BODY_REFUSALS, model=IssuedToken, status=201),
@@ -92,7 +110,9 @@ def create_token(
 
 @app.get(
     "/v1/tokens",
-    summary="Your access tokens",
+    operation_id="listTokens",
+    summary="List your access tokens",
+    description="Lists your access tokens without their secrets, the oldest first.",
     tags=["tokens"],
     responses=http.documented(*REFUSALS, Invalid, model=Tokens),
 )
@@ -105,14 +125,18 @@ def list_tokens(
 
 @app.delete(
     "/v1/tokens/<token_id>",
+    operation_id="deleteToken",
     summary="Revoke an access token",
+    description="Revokes an access token. It opens nothing from this moment on.",
     tags=["tokens"],
     status_code=204,
     responses=http.documented(*REFUSALS, Invalid, NotFound, status=204),
 )
 def delete_token(
     user: Annotated[User, Depends(may("tokens:write"))],
-    token_id: Annotated[UUID, Path(description="Of a token")],
+    token_id: Annotated[
+        UUID, Path(description="This is the id of one of your tokens.", examples=[_ID])
+    ],
 ) -> Response[str]:
     """Takes effect at once."""
     tokens.delete(user, token_id)

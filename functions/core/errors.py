@@ -49,7 +49,7 @@ class Malformed(ApiError):
 
 
 class Unauthenticated(ApiError):
-    """Who are you?"""
+    """The request does not say who makes it, or says it wrongly."""
 
     status = 401
 
@@ -88,7 +88,7 @@ class MethodNotAllowed(ApiError):
 
 
 class Conflict(ApiError):
-    """It is in the way of something that exists."""
+    """The request conflicts with something that exists."""
 
     status = 409
 

@@ -9,7 +9,7 @@ import binascii
 import functools
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from aws_lambda_powertools.event_handler import (
@@ -29,9 +29,9 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestValidationError,
 )
 from aws_lambda_powertools.event_handler.request import Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from functions.core import metrics
+from functions.core import compression, metrics, parameters
 from functions.core.config import config
 from functions.core.errors import (
     ApiError,
@@ -70,16 +70,27 @@ EXPOSED_HEADERS = [REQUEST_ID_HEADER, "Retry-After", "ETag", "Link", "X-Next-Cur
 PRIVATE = "private, max-age=0, must-revalidate"  # kept by the browser, asked for anew each time
 PREFLIGHT_MAX_AGE = 86_400  # s
 MAX_BODY = 64 * 1024  # bytes of a JSON body that a route declares; the largest of ours has 4 KB
-
-
+SUCCESSES = {
+    200: "The request succeeded, and this is its answer.",
+    201: "It was made by this request.",
+    204: "The request succeeded, and the answer has no body.",
+    304: "The answer is the one whose `ETag` was sent in `If-None-Match`.",
+}
 DATABASE_ERRORS = (LockTimeout, StatementTimeout, TransactionTimeout, IdleTransactionTimeout)
 
 
 class ErrorBody(BaseModel):
     """The one shape of an error."""
 
-    error: str
-    message: str
+    error: str = Field(
+        description="This is the code of the error, which never changes. Each response lists its"
+        " codes.",
+        examples=["invalid_request"],
+    )
+    message: str = Field(
+        description="This says what is wrong, for a person to read.",
+        examples=["The request cannot be read."],
+    )
 
 
 class _DoorBeforeBody(OpenAPIRequestValidationMiddleware):
@@ -112,10 +123,26 @@ class App(APIGatewayHttpResolver):
         super().__init__(enable_validation=True, **options)
         self._request_validation_middleware = _DoorBeforeBody()  # type: ignore[no-untyped-call]
         self.raw_operations: dict[str, dict[str, Any]] = {}
+        self.raw_schemas: dict[str, dict[str, Any]] = {}
+        self._parameters: dict[Any, tuple[str, ...]] = {}
 
-    def document_raw(self, path: str, operation: dict[str, Any]) -> None:
+    def document_raw(self, path: str, operation: dict[str, Any], **schemas: dict[str, Any]) -> None:
         """OpenAPI for a route that reads the body itself, merged over what is generated."""
         self.raw_operations[path] = operation
+        self.raw_schemas |= schemas
+
+    def parameters_of_request(self) -> tuple[str, ...] | None:
+        """The query parameters that are documented for this request, if anything is.
+
+        Pages around the service and paths that do not exist have no documentation.
+        """
+        route = self.context["_route"]
+        known = any(route is candidate for candidate in self.routes)
+        if not known or not route.include_in_schema:
+            return None
+        if route not in self._parameters:
+            self._parameters[route] = tuple(parameters.declared(route.dependant))
+        return self._parameters[route]
 
     @property
     def routes(self) -> list[Any]:
@@ -139,10 +166,25 @@ def cors() -> CORSConfig:
     )
 
 
-def app() -> App:
-    """A room's app: validation, the one error shape, CORS on every answer, also on a 500."""
+def app(*, unknown_parameter: type[ApiError] = Malformed, tolerant: Collection[str] = ()) -> App:
+    """A room's app: validation, the one error shape, CORS on every answer, also on a 500.
+
+    A query parameter that is not documented raises `unknown_parameter`, but at the paths in
+    `tolerant`, whose clients are older than their documentation.
+    """
     logger.setLevel(config().log_level)
     resolver = App(strip_prefixes=["/functions"], cors=cors())
+
+    def refuse_unknown_parameters(app: App, following: Callable[[App], Any]) -> Any:
+        sent = app.current_event.query_string_parameters
+        accepted = app.parameters_of_request() if sent else None
+        if accepted is not None and app.context["_path"] not in tolerant:
+            for name in sent:
+                if name not in accepted:
+                    raise unknown_parameter(parameters.unknown(name, accepted))
+        return following(app)
+
+    resolver.use(middlewares=[refuse_unknown_parameters])
 
     def no_route(error: NotFoundError) -> Response[str]:
         path = resolver.context["_path"]
@@ -217,7 +259,8 @@ def entry(resolver: App, room: str) -> Handler:
         started = time.perf_counter()
         request_id = str(context.aws_request_id)
         logger.append_keys(request_id=request_id, error=None, claimed_source=None)
-        answer: dict[str, Any] = resolver.resolve(event, context)
+        answer: dict[str, Any] = resolver.resolve(compression.plain_tags(event), context)
+        compression.pack(event, answer)
         seconds = time.perf_counter() - started
         answer.setdefault("headers", {})[REQUEST_ID_HEADER] = request_id
         http = event.get("requestContext", {}).get("http", {})
@@ -299,34 +342,37 @@ def empty() -> Response[str]:
 def documented(
     *errors: type[ApiError], model: type[BaseModel] | None = None, status: int = 200
 ) -> dict[int, Any]:
-    """The `responses` of a route for OpenAPI: what it answers, and each error it may give."""
-    by_status: dict[int, list[type[ApiError]]] = {}
+    """The `responses` of a route for OpenAPI: what it answers, and each error it may give.
+
+    Every route refuses what it cannot read, and may break.
+    """
+    by_status: dict[int, dict[str, None]] = {}
     of_the_database = DATABASE_ERRORS if Unavailable in errors else ()
-    possible: tuple[type[ApiError], ...] = (*errors, *of_the_database, InternalError)
+    possible: tuple[type[ApiError], ...] = (*errors, *of_the_database, Malformed, InternalError)
     for error in possible:
-        by_status.setdefault(error.status, []).append(error)
+        by_status.setdefault(error.status, {})[f"`{error.error}`"] = None
     responses: dict[int, Any] = {
-        code: {
-            "description": " · ".join(f"`{error.error}`" for error in found),
-            "content": {content_types.APPLICATION_JSON: {"model": ErrorBody}},
-        }
+        code: _response(f"The error is {_one_of([*found])}.", ErrorBody)
         for code, found in sorted(by_status.items())
     }
-    content = {content_types.APPLICATION_JSON: {"model": model}} if model else None
-    responses[status] = {"description": "Done", **({"content": content} if content else {})}
+    responses[status] = _response(SUCCESSES[status], model)
     return responses
 
 
 def not_modified() -> dict[int, Any]:
     """The 304 of a route that answers with `cached`."""
-    return {304: {"description": "Not modified: the caller has this answer"}}
+    return {304: _response(SUCCESSES[304], None)}
 
 
 def created(model: type[BaseModel]) -> dict[int, Any]:
     """The 201 of a route that also answers 200 when the thing was there already."""
-    return {
-        201: {
-            "description": "Created",
-            "content": {content_types.APPLICATION_JSON: {"model": model}},
-        }
-    }
+    return {201: _response(SUCCESSES[201], model)}
+
+
+def _one_of(names: list[str]) -> str:
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _response(description: str, model: type[BaseModel] | None) -> dict[str, Any]:
+    content = {content_types.APPLICATION_JSON: {"model": model}} if model else {}
+    return {"description": description, "content": content}

@@ -7,26 +7,29 @@ from aws_lambda_powertools.event_handler.request import Request
 
 from functions.core import http
 from functions.core.errors import (
-    Malformed,
     PayloadTooLarge,
     Unavailable,
     UnsupportedMediaType,
 )
 from functions.core.observability import logger
 from functions.ingest import batch, service, signing
-from functions.ingest.models import Accepted, operation
+from functions.ingest.models import Accepted, event_schema, operation
 from functions.jobs import entry
 
-app = http.app()
+# VibeTea's monitors may send parameters along that nobody has read so far.
+app = http.app(tolerant=["/v1/ingest"])
 
 
 @app.post(
     "/v1/ingest",
+    operation_id="ingestEvents",
     summary="Store a signed batch of events",
+    description="Stores up to 1000 events, all of them or none. The body is an array of events, or"
+    " one event, and is signed with a key of the source. An event whose id is stored already is"
+    " skipped, so a batch may be sent again. Parameters that are not listed here are ignored.",
     tags=["ingest"],
     security=[{"signature": []}],
     responses=http.documented(
-        Malformed,
         batch.EmptyBatch,
         batch.BatchTooLarge,
         batch.InvalidEvent,
@@ -56,6 +59,6 @@ def ingest(request: Request) -> Response[str]:
     return http.answered(accepted)
 
 
-app.document_raw("/v1/ingest", operation())
+app.document_raw("/v1/ingest", operation(), Event=event_schema())
 
 handler = entry(app, "ingest")

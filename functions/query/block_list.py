@@ -7,15 +7,18 @@ from functions.core.actor import User
 from functions.query import period
 from functions.query.blocks import Block, Use, find_blocks
 from functions.query.blocks_models import (
+    MAX_DAYS,
+    TOO_LONG,
     BlocksAnswer,
     BlocksAsked,
     BurnRateAnswer,
     ProjectionAnswer,
     UsageBlock,
 )
-from functions.query.period import InvalidRange, Period
+from functions.query.parameters import InvalidRange
+from functions.query.period import Period
 
-DAYS, MAX_DAYS = 3, 31  # ccusage's --recent; what a Lambda reads of raw events in a few seconds
+DAYS = 3  # ccusage's --recent
 LOOK_BACK = timedelta(days=31)  # in which a pause of more than five hours is looked for
 
 queries = sql.load(__file__, "blocks.sql")
@@ -24,12 +27,11 @@ queries = sql.load(__file__, "blocks.sql")
 def blocks(user: User, asked: BlocksAsked, now: datetime) -> BlocksAnswer:
     """Every block and every gap that touches the period, whole, in the order in which they begin.
 
-    Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
+    Raises `InvalidRange`, `InvalidTimezone`.
     """
-    period.filters(asked)
     with period.reading(user, asked, now, days=DAYS) as (connection, span):
         if span.days > MAX_DAYS:
-            raise InvalidRange(f"At most {MAX_DAYS} days of blocks are accepted at once.")
+            raise InvalidRange(TOO_LONG)
         rows = list(
             queries.block_uses(connection, since=span.since, until=span.until, look_back=LOOK_BACK)
         )

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from functions.core import sql
 from functions.core.actor import User
-from functions.query import paging, period, service
-from functions.query.models import Grain, Grouping, Paged
+from functions.query import paging, period
+from functions.query.models import PagedAsked
 from functions.query.models_counts import (
     Breakdown,
     Counts,
@@ -17,7 +17,6 @@ from functions.query.models_counts import (
     TimelineRow,
 )
 
-PAGE, MAX_PAGE = 1_000, 10_000  # rows; at 250 bytes a row well below Lambda's 6 MB
 COUNTS = tuple(Counts.model_fields)
 
 queries = sql.load(__file__, "counts.sql")
@@ -25,11 +24,8 @@ queries = sql.load(__file__, "counts.sql")
 
 def timeline(user: User, asked: TimelineAsked, now: datetime) -> Timeline:
     """Counts by hour, day or week of the zone, and by kind, project, language or source."""
-    by: Grain = service.one_of("by", asked.by, get_args(Grain))
-    group: Grouping = service.one_of("group", asked.group, get_args(Grouping))
-    limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
+    by, group, limit = asked.by, asked.group, asked.limit
     start, label = _timeline_position(asked.cursor, by, group)
-    narrowed = period.filters(asked, "source", "project", "language", "kind")
     with period.reading(user, asked, now) as (connection, span):
         period.refuse_long(span, by)
         totals, *rows = queries.timeline(
@@ -41,7 +37,7 @@ def timeline(user: User, asked: TimelineAsked, now: datetime) -> Timeline:
             label=label,
             limit=limit + 1,
             **span.bounds,
-            **narrowed,
+            **asked.filters,
         )
 
     def shown(moment: datetime, clock: datetime) -> str:
@@ -67,22 +63,21 @@ def timeline(user: User, asked: TimelineAsked, now: datetime) -> Timeline:
     )
 
 
-def by_project(user: User, asked: Paged, now: datetime) -> Breakdown:
+def by_project(user: User, asked: PagedAsked, now: datetime) -> Breakdown:
     """Counts of each project."""
     return _breakdown(user, asked, "project", now)
 
 
-def by_language(user: User, asked: Paged, now: datetime) -> Breakdown:
+def by_language(user: User, asked: PagedAsked, now: datetime) -> Breakdown:
     """Counts of each language."""
     return _breakdown(user, asked, "language", now)
 
 
 def _breakdown(
-    user: User, asked: Paged, grouping: Literal["project", "language"], now: datetime
+    user: User, asked: PagedAsked, grouping: Literal["project", "language"], now: datetime
 ) -> Breakdown:
-    limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
+    limit = asked.limit
     events, label = _breakdown_position(asked.cursor, grouping)
-    narrowed = period.filters(asked, "source", "project", "language", "kind")
     with period.reading(user, asked, now) as (connection, span):
         totals, *rows = queries.breakdown(
             connection,
@@ -92,7 +87,7 @@ def _breakdown(
             label=label,
             limit=limit + 1,
             **span.bounds,
-            **narrowed,
+            **asked.filters,
         )
     page = rows[:limit]
     return Breakdown(

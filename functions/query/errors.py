@@ -10,17 +10,18 @@ from functions.query.errors_models import (
     ClassErrors,
     DayErrors,
     Errors,
+    ErrorsAsked,
     ErrorTotals,
     LaneErrors,
     ProgramErrors,
     ProjectErrors,
 )
-from functions.query.models import Asked
+from functions.query.parameters import FIRST_YEAR, LAST_YEAR
 from functions.query.period import Period
 
 # An error reaches over days: what began in the period may be fixed by a command of any later day,
 # and what is fixed in it may have begun on any earlier one. Further than any event may lie.
-EVERY_DAY = date(period.FIRST_YEAR, 1, 2), date(period.LAST_YEAR, 1, 1)
+EVERY_DAY = date(FIRST_YEAR, 1, 2), date(LAST_YEAR, 1, 1)
 
 FIGURES = (
     "introduced",
@@ -35,18 +36,17 @@ FIGURES = (
 queries = sql.load(__file__, "errors.sql")
 
 
-def errors(user: User, asked: Asked, now: datetime) -> Errors:
+def errors(user: User, asked: ErrorsAsked, now: datetime) -> Errors:
     """Errors by class, program, lane, project and day, as they are at this moment.
 
-    Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
+    Raises `InvalidRange`, `InvalidTimezone`.
     """
-    narrowed = period.filters(asked, "source", "project")
 
     def needed(span: Period) -> list[tuple[date, date]]:
         return [span.ends, EVERY_DAY]
 
     with period.reading_computed(user, asked, now, needed) as (connection, span, pending):
-        rows = list(queries.errors(connection, zone=span.zone, **span.bounds, **narrowed))
+        rows = list(queries.errors(connection, zone=span.zone, **span.bounds, **asked.filters))
     parts: dict[str, list[dict[str, Any]]] = {}
     for part, name, *figures in rows:
         found = dict(zip(FIGURES, figures, strict=True))

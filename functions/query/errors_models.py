@@ -2,36 +2,57 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from functions.query.models import PeriodAnswer
+from functions.core.models import Model
+from functions.query.models import Asked, PendingDays, PeriodAnswer
+from functions.query.parameters import ProjectFilter, SourceFilter
 
 
-class ErrorFigures(BaseModel):
+class ErrorsAsked(Asked):
+    """Whose errors are counted: those of commands that this source sent, on this project."""
+
+    source: SourceFilter = None
+    project: ProjectFilter = None
+
+
+ErrorClass = Literal[
+    "syntax",
+    "missing_dependency",
+    "permission",
+    "network",
+    "test_failure",
+    "compile",
+    "timeout",
+    "other",
+]
+
+
+class ErrorFigures(Model):
     """The errors of a group. An error is a failed command, until the same command succeeds."""
 
-    introduced: int = Field(description="Errors that began in the period.", examples=[4])
+    introduced: int = Field(description="This many errors began in the period.", examples=[4])
     fixed: int = Field(
-        description="Errors that were fixed in the period, whenever they began.", examples=[3]
+        description="This many errors were fixed in the period, whenever they began.", examples=[3]
     )
     unresolved: int = Field(
-        description="Errors that began in the period and are not fixed by now.", examples=[1]
+        description="This many errors began in the period and are not fixed by now.", examples=[1]
     )
     success_rate: float | None = Field(
         ge=0,
         le=1,
-        description="The share of the introduced errors that are fixed by now. Null if there are"
-        " none.",
+        description="This is the share of the introduced errors that are fixed by now. It is null"
+        " if there are none.",
         examples=[0.75],
     )
     median_fix_seconds: float | None = Field(
-        description="The median time from beginning to fix, of the errors that were fixed in the"
-        " period. Null if there are none.",
+        description="This is the median time from beginning to fix, of the errors that were fixed"
+        " in the period. It is null if there are none.",
         examples=[600.0],
     )
     mean_fix_seconds: float | None = Field(
-        description="The mean time from beginning to fix, of the errors that were fixed in the"
-        " period. Null if there are none.",
+        description="This is the mean time from beginning to fix, of the errors that were fixed in"
+        " the period. It is null if there are none.",
         examples=[840.0],
     )
 
@@ -40,15 +61,15 @@ class ErrorTotals(ErrorFigures):
     """The errors of a group, and the commands that were run."""
 
     runs: int = Field(
-        description="Commands that ended in the period: all commands of terminals, and those"
+        description="This many commands ended in the period: all commands of terminals, and those"
         " commands of agents whose program is known.",
         examples=[40],
     )
-    failed_runs: int = Field(description="The runs that failed.", examples=[5])
+    failed_runs: int = Field(description="This many of the runs failed.", examples=[5])
     run_success_rate: float | None = Field(
         ge=0,
         le=1,
-        description="The share of the runs that succeeded. Null without runs.",
+        description="This is the share of the runs that succeeded. It is null without runs.",
         examples=[0.875],
     )
 
@@ -58,10 +79,9 @@ class ClassErrors(ErrorFigures):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    error_class: str = Field(
+    error_class: ErrorClass = Field(
         alias="class",
-        description="One of syntax, missing_dependency, permission, network, test_failure, compile,"
-        " timeout and other.",
+        description="This says what kind of error it is, as the command's output shows.",
         examples=["test_failure"],
     )
 
@@ -70,8 +90,8 @@ class ProgramErrors(ErrorTotals):
     """The errors of one program that agents run."""
 
     program: str | None = Field(
-        description="A program with its subcommand. Null collects commands of terminals, and"
-        " failures of agents whose program is not known.",
+        description="This is the program with its subcommand. It is null for commands of terminals,"
+        " and for failures of agents whose program is not known.",
         examples=["cargo test"],
     )
 
@@ -80,7 +100,7 @@ class LaneErrors(ErrorTotals):
     """The errors of one lane."""
 
     lane: Literal["human", "agent"] = Field(
-        description="human: commands of a terminal. agent: commands that an agent ran.",
+        description="The commands were run in a terminal (`human`) or by an agent (`agent`).",
         examples=["agent"],
     )
 
@@ -89,28 +109,31 @@ class ProjectErrors(ErrorTotals):
     """The errors of one project."""
 
     project: str | None = Field(
-        description="Null collects the commands that name no project.", examples=["loom"]
+        description="This is the project. It is null for commands that name none.",
+        examples=["loom"],
     )
 
 
 class DayErrors(ErrorTotals):
     """The errors of one day. Days without commands and errors are left out."""
 
-    day: str = Field(description="YYYY-MM-DD, in the zone.", examples=["2026-11-20"])
+    day: str = Field(
+        description="This is the day in the zone, as YYYY-MM-DD.",
+        examples=["2026-11-20"],
+        json_schema_extra={"format": "date"},
+    )
 
 
-class Errors(BaseModel):
+class Errors(Model):
     """The rows of each list sum to the totals."""
 
-    period: PeriodAnswer
-    totals: ErrorTotals
+    period: PeriodAnswer = Field(description="This is the period that was asked about.")
+    totals: ErrorTotals = Field(description="These are all errors and commands of the period.")
     by_class: list[ClassErrors] = Field(description="The class with most errors comes first.")
-    by_program: list[ProgramErrors] = Field(description="The program with most errors comes first.")
+    by_program: list[ProgramErrors] = Field(
+        description="This is the program with most errors comes first."
+    )
     by_lane: list[LaneErrors] = Field(description="The lane with most errors comes first.")
     by_project: list[ProjectErrors] = Field(description="The project with most errors comes first.")
     by_day: list[DayErrors] = Field(description="The oldest day comes first.")
-    pending_days: int = Field(
-        description="Days that are still to be computed, in the background, and that may change"
-        " this answer. 0 means that the answer is exact.",
-        examples=[0],
-    )
+    pending_days: PendingDays

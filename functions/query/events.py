@@ -14,11 +14,9 @@ from uuid import UUID
 from functions.core import sql
 from functions.core.actor import User
 from functions.core.db import Connection
-from functions.query import paging, period, service
+from functions.query import paging, period
 from functions.query.models_events import EventsAsked
 
-PAGE, MAX_PAGE = 100, 1_000  # events
-EXPORT_PAGE, MAX_EXPORT = 10_000, 50_000  # events of one answer of an export
 READ = 1_000  # events that a statement of an export reads: what is in memory besides the answer
 MAX_BYTES = 5 * 1024 * 1024  # of one answer; Lambda's own limit is 6 MB, headers included
 
@@ -43,28 +41,17 @@ class Lines:
         return "".join(f"{line}\n" for line in self.lines)
 
 
-def page(user: User, asked: EventsAsked, now: datetime) -> Lines:
-    """One page of events with their payloads."""
-    return _read(user, asked, paging.limit(asked.limit, PAGE, MAX_PAGE), now)
-
-
-def export(user: User, asked: EventsAsked, now: datetime) -> Lines:
-    """As many events as one answer may hold."""
-    return _read(user, asked, paging.limit(asked.limit, EXPORT_PAGE, MAX_EXPORT), now)
-
-
-def _read(user: User, asked: EventsAsked, limit: int, now: datetime) -> Lines:
-    service.one_of("order", asked.order, ("asc", "desc"))
-    narrowed = period.filters(asked, "source", "project", "language", "kind")
+def find(user: User, asked: EventsAsked, now: datetime) -> Lines:
+    """Events with their payloads, as many as `asked` says and one answer may hold."""
     position = _position(asked.cursor, asked.order)
     with period.reading(user, asked, now) as (connection, span):
         parameters = {
             "since": span.since,
             "until": span.until,
             "ascending": asked.order == "asc",
-            **narrowed,
+            **asked.filters,
         }
-        lines, position, more = _collect(connection, parameters, position, limit)
+        lines, position, more = _collect(connection, parameters, position, asked.limit)
     return Lines(lines, _cursor(asked.order, position) if more else None)
 
 

@@ -8,14 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
 from functions.core import http
-from functions.core.errors import (
-    ApiError,
-    Forbidden,
-    InvalidToken,
-    Malformed,
-    MissingAuth,
-    Unavailable,
-)
+from functions.core.door import REFUSALS
 from functions.query import (
     handler_blocks,
     handler_counts,
@@ -25,21 +18,12 @@ from functions.query import (
     handler_time,
     service,
 )
-from functions.query.handler_counts import Reader
-from functions.query.models import QueryAnswer
-from functions.query.period import InvalidFilter
+from functions.query.handler_answers import Reader
+from functions.query.models import HeatmapAsked, QueryAnswer
+from functions.query.parameters import InvalidDays, InvalidFilter
 
-DAYS = {"7": 7, "30": 30}
-
-
-class InvalidDays(ApiError):
-    """days parameter must be 7 or 30"""
-
-    status = 400
-    error = "invalid_days"
-
-
-app = http.app()
+# VibeTea's clients may send parameters along that nobody has read so far.
+app = http.app(unknown_parameter=InvalidFilter, tolerant=["/v1/query"])
 for topic in (
     handler_summary,
     handler_counts,
@@ -53,34 +37,25 @@ for topic in (
 
 @app.get(
     "/v1/query",
-    summary="Events per hour: the heatmap",
+    operation_id="getHeatmap",
+    summary="Count events by hour",
+    description="Counts the events of each source and hour in UTC, the newest hour first, as"
+    " VibeTea's clients know it. `days=30`, for example, covers the last 30 times 24 hours."
+    " Parameters that are not listed here are ignored.",
     tags=["query"],
     responses={
-        **http.documented(
-            InvalidDays,
-            InvalidFilter,
-            Malformed,
-            MissingAuth,
-            InvalidToken,
-            Forbidden,
-            Unavailable,
-            model=QueryAnswer,
-        ),
+        **http.documented(InvalidDays, InvalidFilter, *REFUSALS, model=QueryAnswer),
         **http.not_modified(),
     },
 )
-def query(
-    request: Request,
-    user: Reader,
-    days: Annotated[str, Query(description="7 or 30")] = "7",
-    source: Annotated[str | None, Query(description="One monitor's events only")] = None,
+def get_heatmap(
+    request: Request, user: Reader, asked: Annotated[HeatmapAsked, Query()]
 ) -> Response[str]:
     """Counts by source, date and hour in UTC, newest first; never a payload."""
-    if days not in DAYS:
-        raise InvalidDays
-    answer = service.hourly_counts(user, DAYS[days], source, datetime.now(UTC)).model_dump_json()
+    now = datetime.now(UTC)
+    answer = service.hourly_counts(user, int(asked.days), asked.source, now).model_dump_json()
     counted, _, _ = answer.rpartition('"meta"')  # which says when it was asked
-    return http.cached(request, answer, tag_of=f"{days} {counted}")
+    return http.cached(request, answer, tag_of=f"{asked.days} {counted}")
 
 
 handler = http.entry(app, "query")

@@ -11,21 +11,22 @@ from aws_lambda_powertools.event_handler.request import Request
 from functions.core import http
 from functions.query import block_list
 from functions.query.blocks_models import BlocksAnswer, BlocksAsked
-from functions.query.handler_counts import Reader, answers
+from functions.query.handler_answers import Reader, answers
 
 router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get(
     "/v1/query/blocks",
-    summary="Five-hour blocks of model usage",
-    description="Blocks of five hours, as `ccusage blocks` shows them, over all your machines."
-    " `days=3` (the default) has the blocks of the last three days, with the burn rate and the"
-    " projection of the one that still runs. At most 31 days are accepted, and no filter.",
+    operation_id="listBlocks",
+    summary="List five-hour blocks of model usage",
+    description="Lists blocks of five hours, as `ccusage blocks` shows them, over all your"
+    " machines. `days=3` (the default) has the blocks of the last three days, with the burn rate"
+    " and the projection of the block that still runs. At most 31 days are accepted.",
     tags=["query"],
     responses=answers(BlocksAnswer),
 )
-def usage_blocks(
+def list_blocks(
     request: Request, user: Reader, asked: Annotated[BlocksAsked, Query()]
 ) -> Response[str]:
     """Blocks and gaps that touch the period, the earliest first."""

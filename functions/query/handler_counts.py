@@ -1,27 +1,17 @@
 """`GET /v1/query/timeline`, `/projects`, `/languages` and `/tokens`."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from aws_lambda_powertools.event_handler import Depends, Response
+from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
-from pydantic import BaseModel
 
 from functions.core import http
-from functions.core.actor import User
-from functions.core.door import may
-from functions.core.errors import (
-    ApiError,
-    Forbidden,
-    InvalidToken,
-    Malformed,
-    MissingAuth,
-    Unavailable,
-)
 from functions.query import counts, tokens
-from functions.query.models import Paged
+from functions.query.handler_answers import Reader, pages
+from functions.query.models import PagedAsked
 from functions.query.models_counts import (
     Breakdown,
     Timeline,
@@ -29,40 +19,22 @@ from functions.query.models_counts import (
     TokenCosts,
     TokensAsked,
 )
-from functions.query.paging import InvalidCursor, InvalidLimit
-from functions.query.period import InvalidFilter, InvalidRange, InvalidTimezone
-
-Reader = Annotated[User, Depends(may("query:read"))]
+from functions.query.parameters import InvalidBudget
 
 router = Router()  # type: ignore[no-untyped-call]
 
 
-def answers(model: type[BaseModel], *errors: type[ApiError]) -> dict[int, Any]:
-    """What a question may answer, for OpenAPI."""
-    return {
-        **http.documented(
-            InvalidRange,
-            InvalidTimezone,
-            InvalidFilter,
-            *errors,
-            Malformed,
-            MissingAuth,
-            InvalidToken,
-            Forbidden,
-            Unavailable,
-            model=model,
-        ),
-        **http.not_modified(),
-    }
-
-
 @router.get(
     "/v1/query/timeline",
-    summary="Events over time",
+    operation_id="getTimeline",
+    summary="Count events over time",
+    description="Counts events by hour, day or week of the zone, and by group. Rows without events"
+    " are left out. `by=day&group=project&days=7`, for example, has a row for each day and project"
+    " of the last seven days.",
     tags=["query"],
-    responses=answers(Timeline, InvalidCursor, InvalidLimit),
+    responses=pages(Timeline),
 )
-def timeline(
+def get_timeline(
     request: Request, user: Reader, asked: Annotated[TimelineAsked, Query()]
 ) -> Response[str]:
     """Counts by hour, day or week of the zone, grouped; rows without events are left out."""
@@ -71,36 +43,49 @@ def timeline(
 
 @router.get(
     "/v1/query/projects",
-    summary="Projects, most events first",
+    operation_id="listProjects",
+    summary="List projects, most events first",
+    description="Answers with the events, errors, tokens and costs of each project, and with the"
+    " first and last day on which it was worked on. `days=7&language=rust`, for example, lists the"
+    " projects that Rust was written for in the last seven days.",
     tags=["query"],
-    responses=answers(Breakdown, InvalidCursor, InvalidLimit),
+    responses=pages(Breakdown),
 )
-def projects(request: Request, user: Reader, asked: Annotated[Paged, Query()]) -> Response[str]:
+def list_projects(
+    request: Request, user: Reader, asked: Annotated[PagedAsked, Query()]
+) -> Response[str]:
     """Events, errors, tokens, cost, first and last day of each project."""
     return http.cached(request, counts.by_project(user, asked, datetime.now(UTC)))
 
 
 @router.get(
     "/v1/query/languages",
-    summary="Languages, most events first",
+    operation_id="listLanguages",
+    summary="List programming languages, most events first",
+    description="Answers with the events, errors, tokens and costs of each programming language,"
+    " and with the first and last day on which it was used. `days=7&project=loom`, for example,"
+    " lists the languages that were used for one project in the last seven days.",
     tags=["query"],
-    responses=answers(Breakdown, InvalidCursor, InvalidLimit),
+    responses=pages(Breakdown),
 )
-def languages(request: Request, user: Reader, asked: Annotated[Paged, Query()]) -> Response[str]:
+def list_languages(
+    request: Request, user: Reader, asked: Annotated[PagedAsked, Query()]
+) -> Response[str]:
     """Events, errors, tokens, cost, first and last day of each language."""
     return http.cached(request, counts.by_language(user, asked, datetime.now(UTC)))
 
 
 @router.get(
     "/v1/query/tokens",
-    summary="Tokens and their cost",
-    description="Sums by day, week or month and by model or project, and the projection of the"
-    " current month's cost. `by=month&group=model`, for example, has one row for each model and"
-    " month. Models without a price are listed by name in `unpriced_models`.",
+    operation_id="getTokenCosts",
+    summary="Sum up tokens and their costs",
+    description="Sums up calls of models by day, week or month and by model or project, and"
+    " projects the costs of the current month. `by=month&group=model`, for example, has one row"
+    " for each model and month. Models without a price are listed in `unpriced_models`.",
     tags=["query"],
-    responses=answers(TokenCosts, InvalidCursor, InvalidLimit, tokens.InvalidBudget),
+    responses=pages(TokenCosts, InvalidBudget),
 )
-def token_costs(
+def get_token_costs(
     request: Request, user: Reader, asked: Annotated[TokensAsked, Query()]
 ) -> Response[str]:
     """Sums by day, week or month and by model or project; the month's projection and a budget."""

@@ -9,37 +9,26 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
 from functions.core import http
-from functions.core.errors import Forbidden, InvalidToken, Malformed, MissingAuth, Unavailable
 from functions.query import errors
-from functions.query.errors_models import Errors
-from functions.query.handler_counts import Reader
-from functions.query.models import Asked
-from functions.query.period import InvalidFilter, InvalidRange, InvalidTimezone
+from functions.query.errors_models import Errors, ErrorsAsked
+from functions.query.handler_answers import Reader, answers
 
 router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get(
     "/v1/query/errors",
-    summary="Errors of commands, a person's and an agent's, and their fixes",
+    operation_id="getErrors",
+    summary="Count errors of commands, and their fixes",
+    description="Counts the errors of commands that people and agents ran, how many are fixed and"
+    " how long that took, by class, program, lane, project and day. `days=7&project=loom`, for"
+    " example, has the errors of one project in the last seven days. `source` is the source that"
+    " sent the failure with which the error began.",
     tags=["query"],
-    responses={
-        **http.documented(
-            InvalidRange,
-            InvalidTimezone,
-            InvalidFilter,
-            Malformed,
-            MissingAuth,
-            InvalidToken,
-            Forbidden,
-            Unavailable,
-            model=Errors,
-        ),
-        **http.not_modified(),
-    },
+    responses=answers(Errors),
 )
-def command_errors(
-    request: Request, user: Reader, asked: Annotated[Asked, Query()]
+def get_errors(
+    request: Request, user: Reader, asked: Annotated[ErrorsAsked, Query()]
 ) -> Response[str]:
-    """By class, program, lane, project and day; filters `source` (where it began) and `project`."""
+    """By class, program, lane, project and day."""
     return http.cached(request, errors.errors(user, asked, datetime.now(UTC)))

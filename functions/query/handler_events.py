@@ -11,9 +11,8 @@ from aws_lambda_powertools.event_handler.request import Request
 
 from functions.core import http
 from functions.query import events
-from functions.query.handler_counts import Reader, answers
-from functions.query.models_events import EventPage, EventsAsked
-from functions.query.paging import InvalidCursor, InvalidLimit
+from functions.query.handler_answers import Reader, pages
+from functions.query.models_events import EventPage, EventsAsked, ExportAsked
 
 NDJSON = "application/x-ndjson"
 
@@ -22,22 +21,26 @@ router = Router()  # type: ignore[no-untyped-call]
 
 @router.get(
     "/v1/events",
-    summary="Own events",
+    operation_id="listEvents",
+    summary="List your events",
+    description="Lists your events with their payloads. Events that arrive later do not shift the"
+    " pages. `kind=tool&limit=50`, for example, has the last 50 calls of tools.",
     tags=["events"],
-    responses=answers(EventPage, InvalidCursor, InvalidLimit),
+    responses=pages(EventPage),
 )
-def own_events(
+def list_events(
     request: Request, user: Reader, asked: Annotated[EventsAsked, Query()]
 ) -> Response[str]:
     """Events with their payloads, newest first or oldest first; pages that inserts do not shift."""
-    return http.cached(request, events.page(user, asked, datetime.now(UTC)).page())
+    return http.cached(request, events.find(user, asked, datetime.now(UTC)).page())
 
 
 def exported() -> dict[int, Any]:
     """What an export may answer, for OpenAPI."""
-    documented = answers(EventPage, InvalidCursor, InvalidLimit)
+    documented = pages(EventPage)
     documented[200] = {
-        "description": "A line of JSON for each event; if there are more, with `Link`",
+        "description": "Each event is a line of JSON. If there are more, the header `Link` has the"
+        " address of the next answer, and `X-Next-Cursor` has its `cursor`.",
         "content": {NDJSON: {"schema": {"type": "string"}}},
     }
     return documented
@@ -45,13 +48,19 @@ def exported() -> dict[int, Any]:
 
 @router.get(
     "/v1/events.ndjson",
-    summary="Export of own events",
+    operation_id="exportEvents",
+    summary="Export your events",
+    description="Answers with a line of JSON for each of your events, the same as in the `items` of"
+    " `/v1/events`, up to 5 MB. If there are more, the header `Link` has the address of the next"
+    " answer. `order=asc`, for example, begins with the oldest event of the period.",
     tags=["events"],
     responses=exported(),
 )
-def export(request: Request, user: Reader, asked: Annotated[EventsAsked, Query()]) -> Response[str]:
+def export_events(
+    request: Request, user: Reader, asked: Annotated[ExportAsked, Query()]
+) -> Response[str]:
     """A line for each event; up to 5 MB an answer, the next one under `Link: …; rel="next"`."""
-    lines = events.export(user, asked, datetime.now(UTC))
+    lines = events.find(user, asked, datetime.now(UTC))
     following = {}
     if lines.next is not None:
         following = {

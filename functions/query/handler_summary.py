@@ -10,8 +10,8 @@ from aws_lambda_powertools.event_handler.request import Request
 
 from functions.core import http
 from functions.query import summary
-from functions.query.handler_counts import Reader, answers
-from functions.query.models import Asked
+from functions.query.handler_answers import Reader, answers
+from functions.query.models import Filtered
 from functions.query.models_summary import Summary
 
 router = Router()  # type: ignore[no-untyped-call]
@@ -19,10 +19,15 @@ router = Router()  # type: ignore[no-untyped-call]
 
 @router.get(
     "/v1/query/summary",
-    summary="A dashboard's first paint",
+    operation_id="getSummary",
+    summary="Get the summary of a period",
+    description="Answers with totals, the trend against the previous period, streaks, the best"
+    " hour and the productivity score. `days=7`, for example, sums up the last seven days.",
     tags=["query"],
     responses=answers(Summary),
 )
-def first_paint(request: Request, user: Reader, asked: Annotated[Asked, Query()]) -> Response[str]:
-    """Totals, trend against the previous period, streaks, best hour and productivity score."""
+def get_summary(
+    request: Request, user: Reader, asked: Annotated[Filtered, Query()]
+) -> Response[str]:
+    """All that a dashboard shows first, in one answer."""
     return http.cached(request, summary.summary(user, asked, datetime.now(UTC)))

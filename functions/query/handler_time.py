@@ -10,8 +10,7 @@ from aws_lambda_powertools.event_handler.request import Request
 
 from functions.core import http
 from functions.query import sessions, time
-from functions.query.handler_counts import Reader, answers
-from functions.query.paging import InvalidCursor, InvalidLimit
+from functions.query.handler_answers import Reader, answers, pages
 from functions.query.time_models import Sessions, SessionsAsked, TimeAnswer, TimeAsked
 
 router = Router()  # type: ignore[no-untyped-call]
@@ -19,29 +18,30 @@ router = Router()  # type: ignore[no-untyped-call]
 
 @router.get(
     "/v1/query/time",
-    summary="Time that adds up",
-    description="Seconds of people, of agents, of both at once and of waiting, by day, project,"
-    " language or category. The rows sum to the totals, and no row has more of both than of people"
-    " or of agents; `both_elsewhere` is what they spent at once on different groups."
-    " `by=language&days=7`, for example, has a row for each language of the last seven days.",
+    operation_id="getTime",
+    summary="Sum up the time of people and agents",
+    description="Sums up the seconds of people, of agents, of both at once and of waiting, by day,"
+    " project, language or category. The rows add up to the totals. `both_elsewhere` is what a"
+    " person and an agent spent at once on different groups. `by=language&days=7`, for example,"
+    " has a row for each language of the last seven days.",
     tags=["query"],
     responses=answers(TimeAnswer),
 )
-def time_by_lane(
-    request: Request, user: Reader, asked: Annotated[TimeAsked, Query()]
-) -> Response[str]:
+def get_time(request: Request, user: Reader, asked: Annotated[TimeAsked, Query()]) -> Response[str]:
     """Seconds of people, of agents, of both at once and of waiting; the items sum to the totals."""
     return http.cached(request, time.time_by_lane(user, asked, datetime.now(UTC)))
 
 
 @router.get(
     "/v1/query/sessions",
-    summary="Sessions of agents and of people",
-    description="Sessions that were under way in the period, the latest to begin first. Each is"
-    " whole, also where it reaches outside the period; if a day of it is still to be computed, its"
-    " `complete` is false. `lane=agent&days=7`, for example, has the agents' sessions of a week.",
+    operation_id="listSessions",
+    summary="List sessions of agents and of people",
+    description="Lists sessions that were under way in the period, the latest to begin first. Each"
+    " is whole, also where it reaches outside the period. If a day of it is still to be computed,"
+    " its `complete` is false. `lane=agent&days=7`, for example, has the agents' sessions of a"
+    " week.",
     tags=["query"],
-    responses=answers(Sessions, InvalidCursor, InvalidLimit),
+    responses=pages(Sessions),
 )
 def list_sessions(
     request: Request, user: Reader, asked: Annotated[SessionsAsked, Query()]

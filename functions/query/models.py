@@ -1,70 +1,192 @@
-"""What every question takes, and the heatmap's answer in the words of the VibeTea contract."""
+"""What every question takes and answers, and the heatmap in the words of the VibeTea contract."""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, WithJsonSchema
 
-# Texts all: what cannot be read is refused by the parser, with the words for it.
-_SINCE = "First day (YYYY-MM-DD, in `tz`) or RFC 3339 instant; 30 days before `to` by default"
-_UNTIL = "Last day, included; or RFC 3339 instant, not included; today by default"
-_TZ = "IANA time zone of days and weeks; the profile's own by default"
+from functions.core.models import Model
+from functions.core.parameters import WHOLE, refused_as
+from functions.query.parameters import (
+    Cursor,
+    Days,
+    From,
+    InvalidDays,
+    KindFilter,
+    LanguageFilter,
+    ProjectFilter,
+    SourceFilter,
+    To,
+    Zone,
+    at_most,
+)
+
+FILTERS = ("source", "project", "language", "kind", "provider", "model")
+MAX_PAGE = 10_000  # rows; at 250 bytes a row well below Lambda's 6 MB
+
+Grain = Literal["hour", "day", "week"]
+Grouping = Literal["kind", "project", "language", "source", "none"]
 
 
-class Asked(BaseModel):
+class Asked(Model):
     """The parameters that questions share. `from` and `to`, or `days`."""
 
     model_config = ConfigDict(populate_by_name=True)
 
-    since: Annotated[str | None, Field(alias="from", description=_SINCE)] = None
-    until: Annotated[str | None, Field(alias="to", description=_UNTIL)] = None
-    days: Annotated[str | None, Field(description="That many days, the last is today")] = None
-    tz: Annotated[str | None, Field(description=_TZ)] = None
-    source: Annotated[str | None, Field(description="Only this monitor's")] = None
-    project: Annotated[str | None, Field(description="Only of this project")] = None
-    language: Annotated[str | None, Field(description="Only in this language")] = None
-    kind: Annotated[str | None, Field(description="Only events of this kind")] = None
+    since: From = None
+    until: To = None
+    days: Days = None
+    tz: Zone = None
+
+    @property
+    def filters(self) -> dict[str, str | None]:
+        """The filters that this question takes, as parameters of statements."""
+        return {name: getattr(self, name) for name in FILTERS if name in type(self).model_fields}
 
 
-class Paged(Asked):
-    """A question whose answer comes in pages."""
+class Filtered(Asked):
+    """A question about events, by everything that an event may name."""
 
-    limit: Annotated[str | None, Field(description="Most items of a page")] = None
-    cursor: Annotated[str | None, Field(description="`next` of the page before")] = None
+    source: SourceFilter = None
+    project: ProjectFilter = None
+    language: LanguageFilter = None
+    kind: KindFilter = None
 
 
-class PeriodAnswer(BaseModel):
+class PagedAsked(Filtered):
+    """A question about events whose answer comes in pages of rows."""
+
+    limit: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_PAGE), WHOLE],
+        at_most(MAX_PAGE),
+        Field(description="A page has at most this many rows.", examples=[100]),
+    ] = 1_000
+    cursor: Cursor = None
+
+
+Next = Annotated[
+    str | None,
+    Field(
+        description="This is the `cursor` of the next page. It is null on the last page.",
+        examples=["WyJkYXk6bm9uZSIsIjIwMjYtMTEtMjAiXQ"],
+    ),
+]
+Project = Annotated[
+    str | None,
+    Field(
+        description="This is the project. It is null for what names no project.",
+        examples=["loom"],
+    ),
+]
+Events = Annotated[int, Field(description="There are this many events.", examples=[120])]
+TokensInput = Annotated[
+    int,
+    Field(description="Models read this many tokens, without those of the cache.", examples=[1200]),
+]
+TokensOutput = Annotated[int, Field(description="Models wrote this many tokens.", examples=[3400])]
+TokensCacheRead = Annotated[
+    int, Field(description="Models read this many tokens from the cache.", examples=[560000])
+]
+TokensCacheWrite = Annotated[
+    int, Field(description="This many tokens were written to the cache.", examples=[7800])
+]
+CostUsd = Annotated[
+    float | None,
+    Field(
+        description="The calls that have a price cost this many US dollars. It is null if there are"
+        " calls and none has a price.",
+        examples=[4.31],
+    ),
+]
+Unpriced = Annotated[
+    int,
+    Field(
+        description="This many calls have a model without a price. They are not in `cost_usd`.",
+        examples=[0],
+    ),
+]
+PendingDays = Annotated[
+    int,
+    Field(
+        description="This many days are still to be computed, in the background, and may change"
+        " this answer. 0 means that the answer is exact.",
+        examples=[0],
+    ),
+]
+
+
+class PeriodAnswer(Model):
     """The period that an answer is about."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    since: str = Field(alias="from", description="RFC 3339, in the zone")
-    until: str = Field(alias="to", description="RFC 3339, in the zone; not included")
-    timezone: str
+    since: str = Field(
+        alias="from",
+        description="The period begins at this RFC 3339 instant, with the offset of the zone.",
+        examples=["2026-11-01T00:00:00+01:00"],
+        json_schema_extra={"format": "date-time"},
+    )
+    until: str = Field(
+        alias="to",
+        description="The period ends before this RFC 3339 instant, with the offset of the zone.",
+        examples=["2026-11-21T00:00:00+01:00"],
+        json_schema_extra={"format": "date-time"},
+    )
+    timezone: str = Field(
+        description="This is the IANA time zone by which days and weeks are cut.",
+        examples=["Europe/Berlin"],
+    )
 
 
-class HourlyAggregate(BaseModel):
+class HeatmapAsked(Model):
+    """The parameters of VibeTea's query."""
+
+    days: Annotated[
+        Annotated[Literal["7", "30"], WithJsonSchema({"type": "integer", "enum": [7, 30]})],
+        refused_as(InvalidDays),
+        Field(
+            description="The answer has the events of this many times 24 hours before now.",
+            examples=[7],
+            json_schema_extra={"default": 7},
+        ),
+    ] = "7"
+    source: SourceFilter = None
+
+
+class HourlyAggregate(Model):
     """How many events one source had in one hour."""
 
-    source: str
-    date: str = Field(description="YYYY-MM-DD, UTC")
-    hour: int = Field(ge=0, le=23, description="UTC")
-    eventCount: int  # noqa: N815 (the contract's name)
+    source: str = Field(description="This is the name of the source.", examples=["laptop"])
+    date: str = Field(
+        description="This is the day of the hour in UTC, as YYYY-MM-DD.",
+        examples=["2026-11-20"],
+        json_schema_extra={"format": "date"},
+    )
+    hour: int = Field(ge=0, le=23, description="This is the hour of the day in UTC.", examples=[9])
+    eventCount: int = Field(  # noqa: N815 (the contract's name)
+        description="The source had this many events in this hour.", examples=[42]
+    )
 
 
-class QueryMeta(BaseModel):
-    """About the answer."""
+class QueryMeta(Model):
+    """What was asked, and when the answer was made."""
 
-    totalCount: int = Field(description="Records in `aggregates`")  # noqa: N815
-    daysRequested: int  # noqa: N815
-    fetchedAt: str = Field(description="RFC 3339, UTC")  # noqa: N815
+    totalCount: int = Field(  # noqa: N815
+        description="This is the number of entries in `aggregates`.", examples=[1]
+    )
+    daysRequested: int = Field(  # noqa: N815
+        description="This is the number of days that were asked for.", examples=[7]
+    )
+    fetchedAt: str = Field(  # noqa: N815
+        description="The answer was made at this RFC 3339 instant, in UTC.",
+        examples=["2026-11-20T09:45:00.000Z"],
+        json_schema_extra={"format": "date-time"},
+    )
 
 
-class QueryAnswer(BaseModel):
+class QueryAnswer(Model):
     """Hourly counts, newest first."""
 
-    aggregates: list[HourlyAggregate]
-    meta: QueryMeta
-
-
-Grain = Literal["hour", "day", "week"]
-Grouping = Literal["kind", "project", "language", "source", "none"]
+    aggregates: list[HourlyAggregate] = Field(
+        description="Each source and hour with events has an entry; the newest hour comes first."
+    )
+    meta: QueryMeta = Field(description="This says what was asked, and when the answer was made.")

@@ -2,168 +2,307 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from functions.query.models import Grain, Grouping, Paged, PeriodAnswer
+from functions.core.models import Model
+from functions.core.parameters import WHOLE
+from functions.query.models import (
+    MAX_PAGE,
+    Asked,
+    CostUsd,
+    Events,
+    Grain,
+    Grouping,
+    Next,
+    PagedAsked,
+    PeriodAnswer,
+    TokensCacheRead,
+    TokensCacheWrite,
+    TokensInput,
+    TokensOutput,
+    Unpriced,
+)
+from functions.query.parameters import (
+    BudgetUsd,
+    Cursor,
+    ModelFilter,
+    ProjectFilter,
+    ProviderFilter,
+    SourceFilter,
+    at_most,
+    one_of,
+)
 
 TokenGrain = Literal["day", "week", "month"]
 TokenGrouping = Literal["detail", "model", "project", "none"]
+BudgetState = Literal["crossed", "will_cross", "within"]
 
-_PAGE = "Cursor of the next page; null on the last one"
-_UNPRICED = "Calls whose model has no price. They are not in cost_usd."
-
-
-class TimelineAsked(Paged):
-    """By what, and grouped how."""
-
-    by: Annotated[str, Field(description="hour, day or week")] = "day"
-    group: Annotated[str, Field(description="kind, project, language, source or none")] = "none"
+_PERIOD = "This is the period that was asked about."
 
 
-class TokensAsked(Paged):
-    """Tokens have a provider and a model as well; a budget is in US dollars a month."""
+class TimelineAsked(PagedAsked):
+    """How events are counted over time."""
 
     by: Annotated[
-        str,
-        Field(description="Sums by `day` (the default), `week` (from Monday) or `month`."),
+        Grain,
+        one_of("by", Grain),
+        Field(
+            description="Events are counted by hour, day or week; a week begins on Monday.",
+            examples=["day"],
+        ),
     ] = "day"
     group: Annotated[
-        str,
+        Grouping,
+        one_of("group", Grouping),
         Field(
-            description="What the rows of a day, week or month tell apart: provider, model and"
-            " project (`detail`, the default), provider and model (`model`), `project`, or nothing"
-            " (`none`). For example `model`."
+            description="Each hour, day or week has a row for each of these. With `none` it has one"
+            " row.",
+            examples=["project"],
+        ),
+    ] = "none"
+
+
+class TokensAsked(Asked):
+    """How calls of models are summed up."""
+
+    source: SourceFilter = None
+    project: ProjectFilter = None
+    provider: ProviderFilter = None
+    model: ModelFilter = None
+    by: Annotated[
+        TokenGrain,
+        one_of("by", TokenGrain),
+        Field(
+            description="Calls are summed up by day, week or month; a week begins on Monday.",
+            examples=["month"],
+        ),
+    ] = "day"
+    group: Annotated[
+        TokenGrouping,
+        one_of("group", TokenGrouping),
+        Field(
+            description="A day, week or month has a row for each provider, model and project"
+            " (`detail`), for each provider and model (`model`), for each project (`project`), or"
+            " one row (`none`).",
+            examples=["model"],
         ),
     ] = "detail"
-    provider: Annotated[str | None, Field(description="Only this provider's")] = None
-    model: Annotated[str | None, Field(description="Only this model's")] = None
-    budget_usd: Annotated[str | None, Field(description="US dollars a calendar month")] = None
+    budget_usd: BudgetUsd = None
+    limit: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_PAGE), WHOLE],
+        at_most(MAX_PAGE),
+        Field(description="A page has at most this many rows.", examples=[100]),
+    ] = 1_000
+    cursor: Cursor = None
 
 
-class CountsWithoutCost(BaseModel):
+class CountsWithoutCost(Model):
     """What is counted of events."""
 
-    events: int
-    errors: int
-    tokens_input: int
-    tokens_output: int
-    tokens_cache_read: int
-    tokens_cache_write: int
+    events: Events
+    errors: int = Field(description="This many events report an error.", examples=[3])
+    tokens_input: TokensInput
+    tokens_output: TokensOutput
+    tokens_cache_read: TokensCacheRead
+    tokens_cache_write: TokensCacheWrite
 
 
 class Counts(CountsWithoutCost):
     """What is counted of events, and what it cost."""
 
-    cost_usd: float = Field(description="Of the priced calls")
+    cost_usd: float = Field(
+        description="The calls that have a price cost this many US dollars.", examples=[4.31]
+    )
 
 
 class TimelineRow(Counts):
-    """One bucket's counts of one group; only those that have events."""
+    """The counts of one group in one hour, day or week. Those without events are left out."""
 
-    start: str = Field(description="Day, Monday of the week, or the hour in RFC 3339, in the zone")
-    name: str | None = Field(description="Of the group; null where the events name none")
+    start: str = Field(
+        description="This is the day, the Monday of the week, or the RFC 3339 instant at which the"
+        " hour begins, in the zone.",
+        examples=["2026-11-20"],
+    )
+    name: str | None = Field(
+        description="This is the name of the group. It is null for events that name none, and where"
+        " rows are not grouped.",
+        examples=["loom"],
+    )
 
 
-class Timeline(BaseModel):
-    """Rows in order of time and name; the totals are of the whole period, on every page."""
+class Timeline(Model):
+    """Rows in order of time and name."""
 
-    period: PeriodAnswer
-    by: Grain
-    group: Grouping
-    totals: Counts
-    items: list[TimelineRow]
-    next: str | None = Field(description=_PAGE)
+    period: PeriodAnswer = Field(description=_PERIOD)
+    by: Grain = Field(
+        description="This says what each row's `start` is the start of.", examples=["day"]
+    )
+    group: Grouping = Field(
+        description="This says what each row's `name` is the name of.", examples=["none"]
+    )
+    totals: Counts = Field(
+        description="These are the counts of the whole period, which are the same on every page."
+    )
+    items: list[TimelineRow] = Field(
+        description="These are the rows of this page, the oldest first."
+    )
+    next: Next
 
 
 class NamedCounts(Counts):
-    """One project's, or language's, counts."""
+    """The counts of one project or one language."""
 
-    name: str | None = Field(description="Null: of events that name none")
-    first_day: str = Field(description="With an event, in the period and the zone")
-    last_day: str = Field(description="With an event, in the period and the zone")
+    name: str | None = Field(
+        description="This is the project or the language. It is null for events that name none.",
+        examples=["loom"],
+    )
+    first_day: str = Field(
+        description="This is the first day of the period that has such an event, in the zone.",
+        examples=["2026-11-02"],
+        json_schema_extra={"format": "date"},
+    )
+    last_day: str = Field(
+        description="This is the last day of the period that has such an event, in the zone.",
+        examples=["2026-11-20"],
+        json_schema_extra={"format": "date"},
+    )
 
 
-class Breakdown(BaseModel):
-    """Most events first; the totals are of all pages."""
+class Breakdown(Model):
+    """Projects or languages, the one with most events first."""
 
-    period: PeriodAnswer
-    totals: Counts
-    items: list[NamedCounts]
-    next: str | None = Field(description=_PAGE)
+    period: PeriodAnswer = Field(description=_PERIOD)
+    totals: Counts = Field(
+        description="These are the counts of the whole period, which are the same on every page."
+    )
+    items: list[NamedCounts] = Field(
+        description="These are the rows of this page, most events first."
+    )
+    next: Next
 
 
-class TokenTotals(BaseModel):
-    """Calls and what they took."""
+class TokenTotals(Model):
+    """Calls of models, and what they took."""
 
-    calls: int
-    tokens_input: int
-    tokens_output: int
-    tokens_cache_read: int
-    tokens_cache_write: int
-    cost_usd: float | None = Field(description="Of the priced calls; null if none is priced")
-    unpriced: int = Field(description=_UNPRICED)
+    calls: int = Field(description="Models were called this many times.", examples=[42])
+    tokens_input: TokensInput
+    tokens_output: TokensOutput
+    tokens_cache_read: TokensCacheRead
+    tokens_cache_write: TokensCacheWrite
+    cost_usd: CostUsd
+    unpriced: Unpriced
 
 
 class TokenRow(TokenTotals):
     """The calls of one day, week or month that have the same provider, model and project."""
 
     day: str = Field(
-        description="The day, the Monday of the week, or the first day of the month.",
+        description="This is the day, the Monday of the week, or the first day of the month.",
         examples=["2026-11-01"],
+        json_schema_extra={"format": "date"},
     )
     provider: str | None = Field(
-        description="Null where the calls name none, and where rows are not grouped by it.",
+        description="This is the provider. It is null where the calls name none, and where rows are"
+        " not grouped by it.",
         examples=["anthropic"],
     )
     model: str | None = Field(
-        description="Null where the calls name none, and where rows are not grouped by it.",
+        description="This is the model. It is null where the calls name none, and where rows are"
+        " not grouped by it.",
         examples=["claude-opus-4-5"],
     )
     project: str | None = Field(
-        description="Null where the calls name none, and where rows are not grouped by it.",
+        description="This is the project. It is null where the calls name none, and where rows are"
+        " not grouped by it.",
         examples=["loom"],
     )
 
 
-class UnpricedModel(BaseModel):
+class UnpricedModel(Model):
     """A model that was called and has no price on the list."""
 
-    provider: str | None = Field(description="Null where the calls name none.", examples=["acme"])
-    model: str | None = Field(description="Null where the calls name none.", examples=["loom-1"])
-    calls: int = Field(description="Calls without a price in the period.", examples=[12])
+    provider: str | None = Field(
+        description="This is the provider. It is null where the calls name none.", examples=["acme"]
+    )
+    model: str | None = Field(
+        description="This is the model. It is null where the calls name none.", examples=["loom-1"]
+    )
+    calls: int = Field(
+        description="The model was called this many times in the period.", examples=[12]
+    )
 
 
-class Budget(BaseModel):
+class Budget(Model):
     """When the month's costs reach the budget."""
 
-    budget_usd: float
-    state: str = Field(description="crossed, will_cross, or within (until the month's end)")
-    day: str | None = Field(description="On which it was, or would be, reached")
+    budget_usd: float = Field(
+        description="This is the budget that was asked about, in US dollars.", examples=[99.9]
+    )
+    state: BudgetState = Field(
+        description="The costs have reached the budget (`crossed`), will reach it this month"
+        " (`will_cross`), or will not (`within`).",
+        examples=["will_cross"],
+    )
+    day: str | None = Field(
+        description="This is the day on which the budget was or will be reached. It is null for"
+        " `within`.",
+        examples=["2026-11-27"],
+        json_schema_extra={"format": "date"},
+    )
 
 
-class Projection(BaseModel):
-    """The current month of the zone, whatever period was asked for; formula in the README."""
+class Projection(Model):
+    """The costs of the current month by its end, whatever period was asked about."""
 
-    month: str = Field(description="YYYY-MM")
-    spent_usd: float
-    spent_today_usd: float
-    daily_usd: float = Field(description="Mean of the days before today that it rests on")
-    basis_days: int = Field(ge=0, le=7)
-    projected_usd: float
-    unpriced: int = Field(description="Calls of the month without a price: costs are at least this")
-    budget: Budget | None
+    month: str = Field(description="This is the current month of the zone.", examples=["2026-11"])
+    spent_usd: float = Field(
+        description="This many US dollars were spent in this month so far.", examples=[41.7]
+    )
+    spent_today_usd: float = Field(
+        description="This many US dollars were spent today so far.", examples=[1.9]
+    )
+    daily_usd: float = Field(
+        description="This is the mean of US dollars a day, over the days before today that the"
+        " projection rests on.",
+        examples=[2.1],
+    )
+    basis_days: int = Field(
+        ge=0,
+        le=7,
+        description="This is the number of days before today that the projection rests on.",
+        examples=[7],
+    )
+    projected_usd: float = Field(
+        description="This month will have cost this many US dollars by its end.", examples=[62.9]
+    )
+    unpriced: int = Field(
+        description="This many calls of this month have no price. The costs are at least what is"
+        " said.",
+        examples=[0],
+    )
+    budget: Budget | None = Field(
+        description="This says when the costs reach `budget_usd`. It is null if none was asked"
+        " about."
+    )
 
 
-class TokenCosts(BaseModel):
+class TokenCosts(Model):
     """Tokens and costs by day, week or month."""
 
-    period: PeriodAnswer
-    by: TokenGrain
-    group: TokenGrouping
-    totals: TokenTotals
-    unpriced_models: list[UnpricedModel] = Field(
-        description="The models behind `totals.unpriced`, most calls first, at most 100."
+    period: PeriodAnswer = Field(description=_PERIOD)
+    by: TokenGrain = Field(
+        description="This says what each row's `day` stands for.", examples=["month"]
     )
-    projection: Projection
-    items: list[TokenRow]
-    next: str | None = Field(description=_PAGE)
+    group: TokenGrouping = Field(
+        description="This says what the rows of a day, week or month tell apart.",
+        examples=["model"],
+    )
+    totals: TokenTotals = Field(
+        description="These are the sums of the whole period, which are the same on every page."
+    )
+    unpriced_models: list[UnpricedModel] = Field(
+        description="These are the models behind `totals.unpriced`, most calls first, at most 100."
+    )
+    projection: Projection = Field(description="This says what the current month will cost.")
+    items: list[TokenRow] = Field(description="These are the rows of this page, the oldest first.")
+    next: Next

@@ -1,84 +1,130 @@
 """A dashboard's first paint in one answer."""
 
-from pydantic import BaseModel, Field
+from typing import Literal
 
-from functions.query.models import PeriodAnswer
+from pydantic import Field
+
+from functions.core.models import Model
+from functions.query.models import CostUsd, Events, PeriodAnswer
 from functions.query.models_counts import CountsWithoutCost
+
+PartName = Literal["focus", "consistency", "errors_fixed", "learning", "plan_completion"]
 
 
 class Totals(CountsWithoutCost):
-    """A period's counts."""
+    """The counts of a period, and its active days."""
 
-    cost_usd: float | None = Field(
-        description="US dollars for the calls that have a price. It is null if there are calls and"
-        " none has a price.",
-        examples=[4.31],
-    )
+    cost_usd: CostUsd
     unpriced: int = Field(
-        description="Calls whose model has no price. They are not in cost_usd; `/v1/query/tokens`"
-        " names the models.",
+        description="This many calls have a model without a price. They are not in `cost_usd`;"
+        " `/v1/query/tokens` names the models.",
         examples=[0],
     )
-    active_days: int = Field(description="Days of the zone with at least one event")
+    active_days: int = Field(
+        description="This many days of the zone have at least one event.", examples=[18]
+    )
 
 
-class Trend(BaseModel):
-    """Change against the previous period, 0.25 is a quarter more; null where that had none."""
+class Trend(Model):
+    """The change against the previous period. 0.25 is a quarter more, -0.5 is half as many."""
 
-    events: float | None
-    errors: float | None
-    tokens: float | None
-    cost_usd: float | None
-    active_days: float | None
+    events: float | None = Field(
+        description="Events changed by this share. It is null if there were none before.",
+        examples=[0.25],
+    )
+    errors: float | None = Field(
+        description="Errors changed by this share. It is null if there were none before.",
+        examples=[-0.5],
+    )
+    tokens: float | None = Field(
+        description="All tokens changed by this share. It is null if there were none before.",
+        examples=[0.1],
+    )
+    cost_usd: float | None = Field(
+        description="Costs changed by this share. It is null if there were none before.",
+        examples=[0.08],
+    )
+    active_days: float | None = Field(
+        description="Active days changed by this share. It is null if there were none before.",
+        examples=[0.0],
+    )
 
 
-class Streaks(BaseModel):
-    """Days of the zone in a row with events, whatever period was asked for."""
+class Streaks(Model):
+    """Days of the zone in a row that have events, whatever period was asked about."""
 
-    current: int = Field(description="Ends today, or yesterday while today has none yet")
-    longest: int = Field(description="Of the last three years")
+    current: int = Field(
+        description="These are the days of the streak that lasts. It ends today, or yesterday while"
+        " today has no event yet.",
+        examples=[6],
+    )
+    longest: int = Field(
+        description="These are the days of the longest streak of the last three years.",
+        examples=[31],
+    )
 
 
-class BestHour(BaseModel):
-    """The hour of the day with the most events of the period."""
+class BestHour(Model):
+    """The hour of the day that has the most events of the period."""
 
-    hour: int = Field(ge=0, le=23, description="In the zone")
-    events: int
+    hour: int = Field(
+        ge=0, le=23, description="This is the hour of the day, in the zone.", examples=[10]
+    )
+    events: Events
 
 
-class Part(BaseModel):
+class Part(Model):
     """One part of the score."""
 
-    name: str = Field(
-        description="focus, consistency, errors_fixed, learning or plan_completion",
+    name: PartName = Field(
+        description="This part is meant; the README says how each one is computed.",
+        examples=["focus"],
     )
-    value: float = Field(ge=0, le=100)
-    weight: int = Field(description="Against the weights of the parts that have data")
+    value: float = Field(
+        ge=0, le=100, description="The part has this value, from 0 to 100.", examples=[72.5]
+    )
+    weight: int = Field(
+        description="This says how much the part counts among the parts that have data.",
+        examples=[30],
+    )
 
 
-class LeftOut(BaseModel):
+class LeftOut(Model):
     """A part of the score without data."""
 
-    name: str
-    reason: str
+    name: PartName = Field(
+        description="This is the part that is left out.", examples=["plan_completion"]
+    )
+    reason: str = Field(
+        description="This says why the part has no data.", examples=["no plans are kept"]
+    )
 
 
-class Score(BaseModel):
-    """Productivity, 0 to 100: the weighted mean of the parts that have data; see the README."""
+class Score(Model):
+    """Productivity from 0 to 100: the weighted mean of the parts that have data."""
 
-    value: int | None = Field(ge=0, le=100, description="Null if no part has data")
-    parts: list[Part]
-    left_out: list[LeftOut]
+    value: int | None = Field(
+        ge=0,
+        le=100,
+        description="This is the score. It is null if no part has data.",
+        examples=[64],
+    )
+    parts: list[Part] = Field(description="These are the parts that have data.")
+    left_out: list[LeftOut] = Field(description="These are the parts that have no data.")
 
 
-class Summary(BaseModel):
+class Summary(Model):
     """Totals, trend, streaks, best hour and score."""
 
-    period: PeriodAnswer
-    previous_period: PeriodAnswer
-    totals: Totals
-    previous: Totals
-    trend: Trend
-    streaks: Streaks
-    best_hour: BestHour | None
-    score: Score
+    period: PeriodAnswer = Field(description="This is the period that was asked about.")
+    previous_period: PeriodAnswer = Field(
+        description="This is the period before it, which is as long, and which it is compared with."
+    )
+    totals: Totals = Field(description="These are the counts of the period.")
+    previous: Totals = Field(description="These are the counts of the previous period.")
+    trend: Trend = Field(description="This is the change from the previous period to this one.")
+    streaks: Streaks = Field(description="This says how many days in a row have events.")
+    best_hour: BestHour | None = Field(
+        description="This is the busiest hour of the day. It is null if the period has no events."
+    )
+    score: Score = Field(description="This says how productive the period was, from 0 to 100.")

@@ -3,38 +3,12 @@
 import base64
 import binascii
 import json
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from functions.core.errors import ApiError
-
-MAX_CURSOR = 4_096  # characters
+from functions.query.parameters import MAX_CURSOR, InvalidCursor
 
 T = TypeVar("T")
-
-
-class InvalidCursor(ApiError):
-    """cursor is the `next` of an answer to the same question; leave it out for the first page."""
-
-    status = 400
-    error = "invalid_cursor"
-
-
-class InvalidLimit(ApiError):
-    """limit is a whole number."""
-
-    status = 400
-    error = "invalid_limit"
-
-
-def limit(text: str | None, default: int, most: int) -> int:
-    """How many items a page has. Raises `InvalidLimit`."""
-    if text is None:
-        return default
-    if re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) and 1 <= int(text) <= most:
-        return int(text)
-    raise InvalidLimit(f"limit is a whole number from 1 to {most}.")
 
 
 def encode(question: str, *position: str | int | None) -> str:

@@ -1,12 +1,11 @@
-"""Which stretch of time is asked about, in whose zone: one parser for every question.
+"""Which stretch of time is asked about, in whose zone, for every question.
 
 `from` and `to` are days of the zone (both are included) or RFC 3339 instants (`to` is not
-included); `days` are that many days of the zone, the last of them today. The words are read here.
-Where days begin, and on which of them an instant lies, Postgres says, because it also cuts what is
-counted into days, and Python's rules of the zones may be those of another year.
+included); `days` are that many days of the zone, the last of them today. Postgres says where days
+begin and on which of them an instant lies, because it also cuts what is counted into days, and
+Python's rules of the zones may be those of another year.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,57 +16,19 @@ from psycopg.rows import TupleRow
 from functions.core import db, sql
 from functions.core.actor import User
 from functions.core.db import Connection
-from functions.core.errors import ApiError
 from functions.query.models import Asked, PeriodAnswer
+from functions.query.parameters import InvalidRange, InvalidTimezone
 from functions.rollup import pending_days, refresh_days
 
 DEFAULT_DAYS = 30
-MAX_DAYS = 3_660  # ten years: ingest takes nothing older
 MAX_HOURLY = timedelta(days=5 * 366)
-FIRST_YEAR, LAST_YEAR = 1970, 2199
 QUARTER = timedelta(minutes=15)  # what is counted is kept by quarters of an hour
-MAX_TEXT = 512  # characters of a filter
-
-DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})",
-    re.ASCII,
-)
-# Not what a system's folder of zones holds besides them, which some servers list as well.
-ZONE = re.compile(r"(?!posix|right/|localtime|Factory)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
-MAX_ZONE = 64  # characters
-ACCEPTED = (
-    "a day (2026-11-20, of the zone `tz`) or an RFC 3339 instant (2026-11-20T09:45:00Z; write the"
-    " + of an offset as %2B)"
-)
 
 queries = sql.load(__file__, "period.sql")
 
 # Names that Postgres has listed to this process: it reads the list from files, 10 ms that are spent
 # once a name. Only zones that exist get in, so there are never more than a few hundred.
 _known = {"UTC"}
-
-
-class InvalidRange(ApiError):
-    """from and to are days or RFC 3339 instants, from before to; or days is a number."""
-
-    status = 400
-    error = "invalid_range"
-
-
-class InvalidTimezone(ApiError):
-    """tz is an IANA time zone such as Europe/Berlin, Asia/Kathmandu or UTC."""
-
-    status = 400
-    error = "invalid_timezone"
-
-
-class InvalidFilter(ApiError):
-    """A filter is a text without NUL."""
-
-    status = 400
-    error = "invalid_filter"
 
 
 @dataclass(frozen=True)
@@ -146,8 +107,6 @@ def reading(
 
     Raises `InvalidRange`, `InvalidTimezone`.
     """
-    if asked.tz is not None and not (ZONE.fullmatch(asked.tz) and len(asked.tz) <= MAX_ZONE):
-        raise InvalidTimezone
     words = {"tz": asked.tz, "known": asked.tz in _known, "now": now, **vars(read(asked, days))}
     with db.reading(user, queries.find_period.sql, words) as (connection, rows):
         if not rows:
@@ -215,17 +174,12 @@ def day_starts(connection: Connection, span: Period) -> list[int]:
 
 
 def read(asked: Asked, days: int = DEFAULT_DAYS) -> Words:
-    """The words of `asked`, with `days` where it says nothing.
-
-    Raises `InvalidRange` for what cannot be read.
-    """
+    """The words of `asked`, with `days` where it says nothing. Raises `InvalidRange`."""
     if asked.days is not None:
         if asked.since is not None or asked.until is not None:
             raise InvalidRange("Either days, or from and to.")
-        return Words(days=_number(asked.days))
-    until_day, until_at = _end("to", asked.until)
-    since_day, since_at = _end("from", asked.since)
-    return Words(since_day, since_at, until_day, until_at, days)
+        return Words(days=asked.days)
+    return Words(*_end(asked.since), *_end(asked.until), days)
 
 
 def refuse_long(period: Stretch, grain: str) -> None:
@@ -234,52 +188,6 @@ def refuse_long(period: Stretch, grain: str) -> None:
         raise InvalidRange("By hour, at most 5 years are accepted; by day or week, any range is.")
 
 
-def filters(asked: Asked, *accepted: str) -> dict[str, str | None]:
-    """The filters of `asked` as parameters. Raises `InvalidFilter` for one not `accepted`."""
-    found: dict[str, str | None] = {}
-    for name in ("source", "project", "language", "kind"):
-        value: str | None = getattr(asked, name)
-        if name not in accepted:
-            if value is not None and not accepted:
-                raise InvalidFilter(f"No filter is accepted here; leave {name} out.")
-            if value is not None:
-                raise InvalidFilter(f"Accepted filters are {', '.join(accepted)}; not {name}.")
-            continue
-        found[name] = text_filter(name, value)
-    return found
-
-
-def text_filter(name: str, value: str | None) -> str | None:
-    """`value` if it can stand in the database. Raises `InvalidFilter`."""
-    if value is not None and (len(value) > MAX_TEXT or not _storable(value)):
-        raise InvalidFilter(f"{name} is a text of up to {MAX_TEXT} characters without NUL.")
-    return value
-
-
-def _storable(value: str) -> bool:
-    return "\0" not in value and not any("\ud800" <= char <= "\udfff" for char in value)
-
-
-def _number(text: str) -> int:
-    if re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) and 1 <= int(text) <= MAX_DAYS:
-        return int(text)
-    raise InvalidRange(f"days is a whole number from 1 to {MAX_DAYS}.")
-
-
-def _end(name: str, text: str | None) -> tuple[date | None, datetime | None]:
-    """`text` as a day or as an instant."""
-    if text is None:
-        return None, None
-    moment: datetime | date
-    try:
-        if DAY.fullmatch(text):
-            moment = date.fromisoformat(text)
-        elif INSTANT.fullmatch(text):
-            moment = datetime.fromisoformat(text.upper())
-        else:
-            raise InvalidRange(f"{name} must be {ACCEPTED}.")
-    except ValueError:
-        raise InvalidRange(f"{name} must be {ACCEPTED}.") from None
-    if not FIRST_YEAR < moment.year < LAST_YEAR:
-        raise InvalidRange(f"{name} must be in the years {FIRST_YEAR + 1} to {LAST_YEAR - 1}.")
-    return (None, moment.astimezone(UTC)) if isinstance(moment, datetime) else (moment, None)
+def _end(moment: date | datetime | None) -> tuple[date | None, datetime | None]:
+    """`moment` as a day or as an instant."""
+    return (None, moment) if isinstance(moment, datetime) else (moment, None)

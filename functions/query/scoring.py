@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from functions.query.models_summary import LeftOut, Part, Score
+from functions.query.models_summary import LeftOut, Part, PartName, Score
 
-WEIGHTS = {
+WEIGHTS: dict[PartName, int] = {
     "focus": 30,
     "consistency": 25,
     "errors_fixed": 20,
@@ -40,7 +40,7 @@ def score(active_days: int, days: int, time: Time | str, repairs: Repairs | str)
 
     For `time` and `repairs` a text says why there are none.
     """
-    found: dict[str, float | str] = {
+    found: dict[PartName, float | str] = {
         "focus": _focus(time),
         "consistency": _consistency(active_days, days),
         "errors_fixed": _errors_fixed(repairs),

@@ -9,17 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any
 
 from functions.core import db, sql
 from functions.core.actor import User
 from functions.core.db import Connection
-from functions.query import paging, period, service
+from functions.query import paging, period
 from functions.query.period import Period
-from functions.query.time_models import Lane, Session, Sessions, SessionsAsked
+from functions.query.time_models import Session, Sessions, SessionsAsked
 from functions.rollup import refresh_days
 
-PAGE, MAX_PAGE = 100, 1_000  # sessions
 MAX_LOOK = 93  # days outside the figures whose events one answer reads
 MAX_REACH = 62  # days outside the period that one answer has computed: seconds of work
 STEP = 7  # days that are computed at once where a person's session goes on
@@ -34,12 +33,9 @@ queries = sql.load(__file__, "sessions.sql")
 def page(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
     """Sessions that were under way in the period, the latest to begin first.
 
-    Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`, `InvalidLimit`, `InvalidCursor`.
+    Raises `InvalidRange`, `InvalidTimezone`, `InvalidCursor`.
     """
-    if asked.lane is not None:
-        service.one_of("lane", asked.lane, get_args(Lane))
-    narrowed = period.filters(asked, "project")
-    limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
+    limit = asked.limit
     at, position = None, None
     if asked.cursor is not None:
         at, position = paging.decode(asked.cursor, "sessions", _position)
@@ -48,7 +44,7 @@ def page(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
         "at": at,
         "position": position,
         "limit": limit + 1,
-        **narrowed,
+        **asked.filters,
     }
     with period.reading_computed(user, asked, now) as (connection, span, _):
         missing = Missing(span)

@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 from functions.core import db, sql
 from functions.core.actor import User
 from functions.query import period, scoring
-from functions.query.models import Asked
+from functions.query.models import Filtered
 from functions.query.models_summary import BestHour, Streaks, Summary, Totals, Trend
 from functions.query.period import Period
 
@@ -23,9 +23,9 @@ Figures = tuple[scoring.Time | str, scoring.Repairs | str]  # or why there is no
 queries = sql.load(__file__, "summary.sql")
 
 
-def summary(user: User, asked: Asked, now: datetime) -> Summary:
+def summary(user: User, asked: Filtered, now: datetime) -> Summary:
     """Totals, trend, streaks, best hour and score of a period."""
-    narrowed = period.filters(asked, "source", "project", "language", "kind")
+    narrowed = asked.filters
     is_narrowed = any(narrowed.values())
 
     def needed(span: Period) -> list[tuple[date, date]]:

@@ -3,13 +3,13 @@
 from collections import Counter
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import get_args
 
 from functions.core import sql
 from functions.core.actor import User
 from functions.core.db import Connection
-from functions.query import period, service
-from functions.query.period import InvalidRange, Period
+from functions.query import period
+from functions.query.parameters import InvalidRange
+from functions.query.period import Period
 from functions.query.time_models import By, Lanes, NamedLanes, TimeAnswer, TimeAsked
 from functions.rollup import lane_totals
 
@@ -25,10 +25,9 @@ queries = sql.load(__file__, "time.sql")
 def time_by_lane(user: User, asked: TimeAsked, now: datetime) -> TimeAnswer:
     """Seconds of each lane, by day, project, language or category.
 
-    Raises `InvalidRange`, `InvalidTimezone`, `InvalidFilter`.
+    Raises `InvalidRange`, `InvalidTimezone`.
     """
-    by: By = service.one_of("by", asked.by, get_args(By))
-    narrowed = period.filters(asked, "project", "language")
+    by, narrowed = asked.by, asked.filters
     with period.reading_computed(user, asked, now, _stored_days) as (connection, span, pending):
         if span.is_of_own_days:
             grouped = _stored(connection, span, by, narrowed)

@@ -3,130 +3,183 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from functions.query.models import Asked, Paged, PeriodAnswer
+from functions.core.models import Model
+from functions.core.parameters import WHOLE
+from functions.query.models import (
+    Asked,
+    CostUsd,
+    Events,
+    Next,
+    PendingDays,
+    PeriodAnswer,
+    TokensCacheRead,
+    TokensCacheWrite,
+    TokensInput,
+    TokensOutput,
+    Unpriced,
+)
+from functions.query.parameters import Cursor, LanguageFilter, ProjectFilter, at_most, one_of
+
+PAGE, MAX_PAGE = 100, 1_000  # sessions
 
 By = Literal["day", "project", "language", "category"]
 Lane = Literal["human", "agent"]
-
-_PENDING = (
-    "Days that are still to be computed, in the background, and that may change this answer."
-    " 0 means that the answer is exact."
-)
 
 
 class TimeAsked(Asked):
     """How the time is grouped."""
 
+    project: ProjectFilter = None
+    language: LanguageFilter = None
     by: Annotated[
-        str,
+        By,
+        one_of("by", By),
         Field(
-            description="What the rows stand for: `day` (the default), `project`, `language` or"
-            " `category`."
+            description="The answer has a row for each of these: day, project, language or"
+            " category.",
+            examples=["project"],
         ),
     ] = "day"
 
 
-class SessionsAsked(Paged):
+class SessionsAsked(Asked):
     """Whose sessions are listed."""
 
+    project: ProjectFilter = None
     lane: Annotated[
-        str | None,
+        Lane | None,
+        one_of("lane", Lane),
         Field(
-            description="Lists sessions of people (`human`) or agents (`agent`); both by default."
+            description="Only sessions of people (`human`) or of agents (`agent`) are listed."
+            " Without it, both are.",
+            examples=["agent"],
         ),
     ] = None
+    limit: Annotated[
+        Annotated[int, Field(ge=1, le=MAX_PAGE), WHOLE],
+        at_most(MAX_PAGE),
+        Field(description="A page has at most this many sessions.", examples=[50]),
+    ] = PAGE
+    cursor: Cursor = None
 
 
-class Lanes(BaseModel):
+class Lanes(Model):
     """Seconds of each lane. What happens twice at once counts once."""
 
-    human: int = Field(description="A person was at work, on whatever machine.", examples=[5400])
-    agent: int = Field(description="At least one agent was at work.", examples=[3600])
+    human: int = Field(
+        description="A person was at work for this many seconds, on whatever machine.",
+        examples=[5400],
+    )
+    agent: int = Field(
+        description="At least one agent was at work for this many seconds.", examples=[3600]
+    )
     both: int = Field(
-        description="A person and an agent were at work at once. It is part of human and of agent."
-        " A row of a project, language or category counts it only where both were at work on it.",
+        description="A person and an agent were at work at once for this many seconds. They are"
+        " part of `human` and of `agent`. A row of a project, language or category counts them"
+        " only where both were at work on it.",
         examples=[1800],
     )
     waiting: int = Field(
-        description="At least one agent waited for its person's next prompt.", examples=[600]
+        description="At least one agent waited for its person's next prompt for this many seconds.",
+        examples=[600],
     )
 
 
 class NamedLanes(Lanes):
     """One group's part of the time."""
 
-    name: str | None = Field(description="A day as YYYY-MM-DD; null where events name nothing")
+    name: str | None = Field(
+        description="This is the day as YYYY-MM-DD, the project, the language or the category. It"
+        " is null for events that name none.",
+        examples=["loom"],
+    )
 
 
-class TimeAnswer(BaseModel):
+class TimeAnswer(Model):
     """The items sum to the totals, lane by lane; both_elsewhere is the rest of both."""
 
-    period: PeriodAnswer
-    by: By
-    totals: Lanes
+    period: PeriodAnswer = Field(description="This is the period that was asked about.")
+    by: By = Field(
+        description="This says what each row's `name` is the name of.", examples=["project"]
+    )
+    totals: Lanes = Field(description="These are the seconds of the whole period.")
     both_elsewhere: int = Field(
-        description="Seconds of `totals.both` that no row has, because the person and the agent"
-        " were at work on different groups at once: one on Rust, the other on SQL. 0 by day.",
+        description="No row has this many seconds of `totals.both`, because the person and the"
+        " agent were at work on different groups at once: one on Rust, the other on SQL. It is 0 by"
+        " day.",
         examples=[120],
     )
-    items: list[NamedLanes]
-    pending_days: int = Field(description=_PENDING, examples=[0])
+    items: list[NamedLanes] = Field(
+        description="Each group has a row. Days are in their order; of anything else, the row with"
+        " most time comes first."
+    )
+    pending_days: PendingDays
 
 
-class Session(BaseModel):
+class Session(Model):
     """One agent's session, or a person's unbroken stretch of work."""
 
     id: str = Field(
-        description="The sessionId of an agent's session. A person's session has the second of Unix"
-        " time in which it began.",
+        description="This is the `sessionId` of an agent's session. The id of a person's session is"
+        " the second of Unix time in which it began.",
         examples=["1793836200"],
     )
-    lane: Lane
+    lane: Lane = Field(
+        description="This says whether a person or an agent was at work.", examples=["agent"]
+    )
     project: str | None = Field(
-        description="The last project that an agent's session named. Of a person's session, the"
-        " project that most of its time went into.",
+        description="This is the last project that an agent's session named, or the project that"
+        " most time of a person's session went into. It is null if none was named.",
         examples=["loom"],
     )
-    started_at: datetime
-    ended_at: datetime
-    duration_seconds: int
-    events: int
+    started_at: datetime = Field(
+        description="This is the instant of the session's first event.",
+        examples=["2026-11-20T09:12:00Z"],
+    )
+    ended_at: datetime = Field(
+        description="This is the instant of the session's last event.",
+        examples=["2026-11-20T10:40:30Z"],
+    )
+    duration_seconds: int = Field(
+        description="The session lasted for this many seconds, from the first event to the last"
+        " one.",
+        examples=[5310],
+    )
+    events: Events
     tools: dict[str, int] = Field(
-        description="Calls by tool. A call that begins before midnight and ends after it is one.",
+        description="This is the number of calls by tool. A call that begins before midnight and"
+        " ends after it is one.",
         examples=[{"Read": 2, "Bash": 1}],
     )
     models: list[str] = Field(
-        description="The models that the session called, by name.", examples=[["claude-opus-4-5"]]
+        description="These are the models that the session called, by name.",
+        examples=[["claude-opus-4-5"]],
     )
-    tokens_input: int
-    tokens_output: int
-    tokens_cache_read: int
-    tokens_cache_write: int
-    cost_usd: float | None = Field(
-        description="US dollars for the calls that have a price. It is null if there are calls and"
-        " none has a price.",
-        examples=[1.25],
-    )
-    unpriced: int = Field(
-        description="Calls whose model has no price. They are not in cost_usd.", examples=[0]
-    )
+    tokens_input: TokensInput
+    tokens_output: TokensOutput
+    tokens_cache_read: TokensCacheRead
+    tokens_cache_write: TokensCacheWrite
+    cost_usd: CostUsd
+    unpriced: Unpriced
     complete: bool = Field(
-        description="Whether all days of the session are computed. False means that it may have"
-        " begun earlier, ended later, or have more events than this answer says.",
+        description="This says whether all days of the session are computed. False means that it"
+        " may have begun earlier, ended later, or have more events than this answer says.",
         examples=[True],
     )
 
 
-class Sessions(BaseModel):
+class Sessions(Model):
     """Sessions that were under way in the period, the latest to begin first, each as a whole."""
 
-    period: PeriodAnswer
-    items: list[Session]
+    period: PeriodAnswer = Field(description="This is the period that was asked about.")
+    items: list[Session] = Field(
+        description="These are the sessions of this page, the latest to begin first."
+    )
     pending_days: int = Field(
-        description="Days of the period, and days that a listed session reaches into, which are"
+        description="This many days of the period, or days that a listed session reaches into, are"
         " still to be computed in the background. 0 means that the answer is exact.",
         examples=[0],
     )
-    next: str | None = Field(description="Cursor of the next page; null on the last one")
+    next: Next

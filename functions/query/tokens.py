@@ -1,40 +1,29 @@
 """What tokens cost, and what they will have cost by the end of the month."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 
 from functions.core import sql
 from functions.core.actor import User
-from functions.query import paging, period, service
+from functions.query import paging, period
 from functions.query.models_counts import (
     Budget,
     Projection,
     TokenCosts,
-    TokenGrain,
-    TokenGrouping,
     TokenRow,
     TokensAsked,
     TokenTotals,
     UnpricedModel,
 )
-from functions.query.period import InvalidFilter
 
-PAGE, MAX_PAGE = 1_000, 10_000  # rows
 BASIS = 7  # days before today whose mean is carried forward: each weekday once
 MAX_UNPRICED = 100  # models that are named; a person calls a handful
 FIELDS = tuple(TokenTotals.model_fields)
 
 queries = sql.load(__file__, "counts.sql")
-
-
-class InvalidBudget(InvalidFilter):
-    """budget_usd is an amount in US dollars above 0, such as 50 or 99.90."""
-
-    error = "invalid_budget"
 
 
 @dataclass(frozen=True)
@@ -48,14 +37,7 @@ class Spent:
 
 def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
     """Tokens and cost by day, week or month, grouped, with the month's projection."""
-    by: TokenGrain = service.one_of("by", asked.by, get_args(TokenGrain))
-    group: TokenGrouping = service.one_of("group", asked.group, get_args(TokenGrouping))
-    budget = _budget(asked.budget_usd)
-    limit = paging.limit(asked.limit, PAGE, MAX_PAGE)
-    narrowed = period.filters(asked, "source", "project")
-    narrowed |= {
-        name: period.text_filter(name, getattr(asked, name)) for name in ("provider", "model")
-    }
+    by, group, limit = asked.by, asked.group, asked.limit
     after = _position(asked.cursor, by, group)
     with period.reading(user, asked, now) as (connection, span):
         rows = list(
@@ -69,7 +51,7 @@ def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
                 after=after,
                 top=MAX_UNPRICED,
                 **span.bounds,
-                **narrowed,
+                **asked.filters,
             )
         )
     totals = rows[0]
@@ -87,7 +69,7 @@ def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
             UnpricedModel(provider=row[2] or None, model=row[3] or None, calls=row[5])
             for row in unpriced
         ],
-        projection=project(spent, span.today, budget),
+        projection=project(spent, span.today, asked.budget_usd),
         items=[
             TokenRow.model_construct(
                 day=row[1].isoformat(),
@@ -165,14 +147,6 @@ def _measures(row: tuple[Any, ...]) -> dict[str, Any]:
     if measures["calls"] == measures["unpriced"] and measures["calls"] > 0:
         measures["cost_usd"] = None
     return measures
-
-
-def _budget(text: str | None) -> float | None:
-    if text is None:
-        return None
-    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,4})?", text, re.ASCII) and float(text) > 0:
-        return float(text)
-    raise InvalidBudget
 
 
 def _question(by: str, group: str) -> str:

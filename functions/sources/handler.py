@@ -19,6 +19,7 @@ from functions.core.errors import (
     SourceNameTaken,
     TooManyKeys,
 )
+from functions.core.parameters import CURSOR, Limit
 from functions.jobs import entry
 from functions.sources import service
 from functions.sources.models import (
@@ -30,16 +31,23 @@ from functions.sources.models import (
     Sources,
 )
 
+_ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
+
 Reader = Annotated[User, Depends(may("sources:read"))]
 Writer = Annotated[User, Depends(may("sources:write"))]
-SourceId = Annotated[UUID, Path(description="Of a source")]
+SourceId = Annotated[
+    UUID, Path(description="This is the id of one of your sources.", examples=[_ID])
+]
 
 app = http.app()
 
 
 @app.post(
     "/v1/sources/challenge",
-    summary="A nonce for a proof of possession",
+    operation_id="createChallenge",
+    summary="Make a nonce for a proof of possession",
+    description="Makes a nonce to be signed with a monitor's key, which shows that its private half"
+    " is at hand. It is valid for ten minutes and one registration.",
     tags=["sources"],
     status_code=201,
     responses=http.documented(*REFUSALS, model=Challenge, status=201),
@@ -51,7 +59,10 @@ def create_challenge(user: Writer) -> Response[str]:
 
 @app.post(
     "/v1/sources",
+    operation_id="registerSource",
     summary="Register a monitor",
+    description="Registers a monitor with its first public key. The answer is 201 for a new source,"
+    " and 200 when it is there with this key already.",
     tags=["sources"],
     status_code=201,
     responses={
@@ -74,15 +85,18 @@ def register_source(user: Writer, body: Annotated[NewSource, Body()]) -> Respons
 
 @app.get(
     "/v1/sources",
-    summary="Your monitors, their keys and their health",
+    operation_id="listSources",
+    summary="List your monitors",
+    description="Lists your monitors by name, with their keys and their health: when they were last"
+    " heard of, how late their events come, and where there are gaps.",
     tags=["sources"],
     responses=http.documented(*REFUSALS, Invalid, model=Sources),
 )
 def list_sources(
     user: Reader,
-    limit: Annotated[int, Query(ge=1, le=100, description="Items of a page")] = 100,
+    limit: Limit = 100,
     cursor: Annotated[
-        str | None, Query(pattern=SOURCE_NAME, description="`next` of a page")
+        str | None, Query(pattern=SOURCE_NAME, description=CURSOR, examples=["laptop"])
     ] = None,
 ) -> Response[str]:
     """By name."""
@@ -91,11 +105,14 @@ def list_sources(
 
 @app.patch(
     "/v1/sources/<source_id>",
-    summary="Say how often a monitor is to be heard of",
+    operation_id="updateSource",
+    summary="Change a monitor",
+    description="Says how often a monitor is expected to be heard of. What is absent stays as it"
+    " is.",
     tags=["sources"],
     responses=http.documented(*BODY_REFUSALS, NotFound, model=Source),
 )
-def change_source(
+def update_source(
     user: Writer, source_id: SourceId, body: Annotated[SourceChanges, Body()]
 ) -> Response[str]:
     """What is absent stays."""
@@ -104,7 +121,11 @@ def change_source(
 
 @app.post(
     "/v1/sources/<source_id>/keys",
+    operation_id="addSourceKey",
     summary="Add a key to a monitor",
+    description="Adds a public key, so that a key can be replaced without a gap: two may be active."
+    " Add the new one, move the monitor, and revoke the old one. The answer is 200 when the key is"
+    " there already.",
     tags=["sources"],
     status_code=201,
     responses={
@@ -122,13 +143,20 @@ def add_key(user: Writer, source_id: SourceId, body: Annotated[Proof, Body()]) -
 
 @app.delete(
     "/v1/sources/<source_id>/keys/<key_id>",
-    summary="Revoke a key",
+    operation_id="revokeSourceKey",
+    summary="Revoke a key of a monitor",
+    description="Revokes a key. Batches that it signs are refused from this moment on. To revoke it"
+    " again is harmless.",
     tags=["sources"],
     status_code=204,
     responses=http.documented(*REFUSALS, Invalid, NotFound, status=204),
 )
 def revoke_key(
-    user: Writer, source_id: SourceId, key_id: Annotated[UUID, Path(description="Of a key")]
+    user: Writer,
+    source_id: SourceId,
+    key_id: Annotated[
+        UUID, Path(description="This is the id of a key of the source.", examples=[_ID])
+    ],
 ) -> Response[str]:
     """Takes effect at once; again is harmless."""
     service.revoke_key(user, source_id, key_id)

@@ -4,43 +4,76 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from functions.core.config import SOURCE_NAME
+from functions.core.models import Model
+
+_ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
+_KEY = "o5Ia7nXg0bHc6q2l1TzP9rWmYkVd3sEuJf8xRt4CwLQ="
 
 SourceName = Annotated[
     str,
     Field(
         pattern=SOURCE_NAME,
-        description="1–128 printable ASCII characters, no space at the ends; unique here",
+        description="This is the name of the monitor: 1 to 128 printable ASCII characters without a"
+        " space at the ends. It is unique in the deployment.",
+        examples=["laptop"],
     ),
 ]
 PublicKey = Annotated[
-    str, Field(min_length=44, max_length=44, description="Ed25519, 32 bytes in base64")
+    str,
+    Field(
+        min_length=44,
+        max_length=44,
+        description="This is the Ed25519 public key: 32 bytes in base64.",
+        examples=[_KEY],
+    ),
 ]
 Signature = Annotated[
     str,
-    Field(min_length=88, max_length=88, description="Ed25519 over the statement, 64 bytes, base64"),
+    Field(
+        min_length=88,
+        max_length=88,
+        description="This is the Ed25519 signature over the statement, as the README says: 64 bytes"
+        " in base64.",
+        examples=[
+            "9Zb1nQmT4cVwYxK7rLsD2aHfJ0uGpEoR5iXkB8tNqM3yWvZ6jCdSgU1lPeFhAaOzT4cVwYxK7rLsD2aHfJ0uGg=="
+        ],
+    ),
 ]
-Hours = Annotated[int, Field(ge=1, le=8_784, description="Hours; at most a leap year")]
+Hours = Annotated[int, Field(ge=1, le=8_784)]  # at most a leap year
 
 
-class _Body(BaseModel):
+class _Body(Model):
     model_config = ConfigDict(extra="forbid")
 
 
-class Challenge(BaseModel):
-    """A nonce to sign; see the README for the statement."""
+class Challenge(Model):
+    """A nonce to be signed; the README says with which statement."""
 
-    challenge: str
-    expires_at: datetime
+    challenge: str = Field(
+        description="This is the nonce, which one registration may use.",
+        examples=["Yk2mQ8sVt1xWb4nLz7pRc0dFg3hJe6uA9iKoTqXvMwE"],
+    )
+    expires_at: datetime = Field(
+        description="The nonce is valid until this instant.", examples=["2026-11-20T09:55:00Z"]
+    )
 
 
 class Proof(_Body):
     """A public key, and a signature that shows that its private half is at hand."""
 
     public_key: PublicKey
-    challenge: Annotated[str, Field(min_length=1, max_length=64)]
+    challenge: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=64,
+            description="This is a nonce from `POST /v1/sources/challenge`.",
+            examples=["Yk2mQ8sVt1xWb4nLz7pRc0dFg3hJe6uA9iKoTqXvMwE"],
+        ),
+    ]
     signature: Signature
 
 
@@ -50,66 +83,122 @@ class NewSource(Proof):
     name: SourceName
 
 
-class Key(BaseModel):
-    """A key of a source. `revoked_at` is null while it may sign."""
+class Key(Model):
+    """A key of a source."""
 
-    id: UUID
-    public_key: str
-    configured: bool
-    created_at: datetime
-    revoked_at: datetime | None
+    id: UUID = Field(description="This is the id of the key.", examples=[_ID])
+    public_key: str = Field(
+        description="This is the Ed25519 public key: 32 bytes in base64.", examples=[_KEY]
+    )
+    configured: bool = Field(
+        description="This says whether the key comes from the deployment's settings.",
+        examples=[False],
+    )
+    created_at: datetime = Field(
+        description="The key was added at this instant.", examples=["2026-11-01T08:00:00Z"]
+    )
+    revoked_at: datetime | None = Field(
+        description="The key was revoked at this instant. It is null while the key may sign.",
+        examples=["2026-11-19T18:00:00Z"],
+    )
 
 
-class Lag(BaseModel):
-    """How long the newest event of a batch took to arrive, of the newest batches of a day."""
+class Lag(Model):
+    """How long the newest event of a batch took to arrive, for the newest batches of a day."""
 
     median_seconds: float | None = Field(
-        description="Of those that are not late; below zero: the monitor's clock is ahead"
+        description="This is the median of the batches that are not late. It is below zero if the"
+        " monitor's clock is ahead, and null if there are no such batches.",
+        examples=[4.2],
     )
-    max_seconds: float | None = Field(description="Of those that are not late")
-    batches: int = Field(description="That were looked at: the newest 50, of 24 hours")
+    max_seconds: float | None = Field(
+        description="This is the longest of the batches that are not late. It is null if there are"
+        " none.",
+        examples=[61.5],
+    )
+    batches: int = Field(
+        description="This many batches were looked at: the newest 50 of the last 24 hours.",
+        examples=[50],
+    )
     late_batches: int = Field(
-        description="More than an hour behind: kept while offline, imported, or the clock is slow"
+        description="This many batches came more than an hour late: they were kept while"
+        " offline, were imported, or the monitor's clock is slow.",
+        examples=[0],
     )
 
 
-class Gap(BaseModel):
-    """A stretch without a batch, longer than expected."""
+class Gap(Model):
+    """A stretch without a batch that is longer than expected."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    since: datetime = Field(alias="from", description="The last batch before it")
-    until: datetime | None = Field(alias="to", description="The next batch; null: it lasts")
+    since: datetime = Field(
+        alias="from",
+        description="The last batch before the gap came at this instant.",
+        examples=["2026-11-18T20:00:00Z"],
+    )
+    until: datetime | None = Field(
+        alias="to",
+        description="The next batch came at this instant. It is null while the gap lasts.",
+        examples=["2026-11-20T08:00:00Z"],
+    )
     first_event_at: datetime | None = Field(
-        description="Of the batch that ended it: near `from`, nothing was lost"
+        description="This is the instant of the first event in the batch that ended the gap. If it"
+        " is near `from`, nothing was lost. It is null while the gap lasts.",
+        examples=["2026-11-20T07:58:00Z"],
     )
 
 
-class Source(BaseModel):
+class Source(Model):
     """A monitor, and whether it is heard of."""
 
-    id: UUID
-    name: str
-    created_at: datetime
-    last_seen_at: datetime | None = Field(description="The last batch that was accepted")
-    last_event_at: datetime | None = Field(description="The newest event, by the monitor's clock")
-    expected_every_hours: int | None = Field(description="Null: nothing is expected of it")
-    silent: bool = Field(description="Not heard of for longer than is expected")
-    lag: Lag
-    gaps: list[Gap] = Field(description="Of 14 days, newest first, ten at most")
-    keys: list[Key]
+    id: UUID = Field(description="This is the id of the source.", examples=[_ID])
+    name: str = Field(description="This is the name of the monitor.", examples=["laptop"])
+    created_at: datetime = Field(
+        description="The source was registered at this instant.", examples=["2026-11-01T08:00:00Z"]
+    )
+    last_seen_at: datetime | None = Field(
+        description="The last batch was accepted at this instant. It is null before the first one.",
+        examples=["2026-11-20T09:45:02Z"],
+    )
+    last_event_at: datetime | None = Field(
+        description="This is the instant of the newest event, by the monitor's clock. It is null"
+        " before the first one.",
+        examples=["2026-11-20T09:45:00Z"],
+    )
+    expected_every_hours: int | None = Field(
+        description="A batch is expected within this many hours. It is null if nothing is"
+        " expected.",
+        examples=[24],
+    )
+    silent: bool = Field(
+        description="This says whether the source was not heard of for longer than is expected.",
+        examples=[False],
+    )
+    lag: Lag = Field(description="This says how long events take to arrive.")
+    gaps: list[Gap] = Field(
+        description="These are the gaps of the last 14 days, the newest first, ten at most."
+    )
+    keys: list[Key] = Field(description="These are the keys of the source, revoked ones included.")
 
 
 class SourceChanges(_Body):
-    """What is to be changed of a source; what is absent stays. Null takes the expectation away."""
+    """What is to be changed of a source. What is absent stays as it is."""
 
     model_config = ConfigDict(strict=True)
 
-    expected_every_hours: Hours | None = Field(default_factory=lambda: None)
+    expected_every_hours: Hours | None = Field(
+        default_factory=lambda: None,
+        description="A batch is expected within this many hours. Null takes the expectation away.",
+        examples=[24],
+    )
 
 
-class Sources(BaseModel):
+class Sources(Model):
     """A page of monitors, by name."""
 
-    items: list[Source]
-    next: str | None
+    items: list[Source] = Field(description="These are the monitors of this page, by name.")
+    next: str | None = Field(
+        description="This is the `cursor` of the next page. It is null on the last page.",
+        examples=["laptop"],
+    )

@@ -177,6 +177,53 @@ def test_the_openapi_document(gateway: Gateway) -> None:
     assert gateway("GET", "/functions/openapi.json").json == document
 
 
+# --- compression ----------------------------------------------------------------------------
+
+
+def fetched(
+    stack: Stack, path: str, method: str = "GET", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and the bytes of the body, as they came over the wire."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    with stack.gateway.connection() as connection:
+        connection.request(method, path, headers=sent | {"Authorization": f"Bearer {stack.token}"})
+        response = connection.getresponse()
+        return response.status, dict(response.getheaders()), response.read()
+
+
+def test_a_large_answer_is_packed_for_whoever_accepts_it(stack: Stack) -> None:
+    """The same answer in fewer bytes; a small one, and one for anybody else, stays as it is."""
+    _, plain_headers, plain = fetched(stack, "/openapi.json")
+    _, headers, packed = fetched(stack, "/openapi.json", Accept_Encoding="br, gzip;q=0.8")
+    assert gzip.decompress(packed) == plain
+    assert len(packed) * 5 < len(plain)
+    assert int(headers["Content-Length"]) == len(packed)
+    assert headers["Content-Encoding"] == "gzip"
+    assert headers["Vary"] == plain_headers["Vary"] == "Accept-Encoding"
+    assert "Content-Encoding" not in plain_headers
+    for path, accepted in (("/healthz", "gzip"), ("/openapi.json", "gzip;q=0, identity")):
+        _, headers, _ = fetched(stack, path, Accept_Encoding=accepted)
+        assert "Content-Encoding" not in headers, path
+    _, headers, body = fetched(stack, "/docs", "HEAD", Accept_Encoding="gzip")
+    assert (headers["Content-Encoding"], body) == ("gzip", b"")
+
+
+def test_a_packed_answer_has_a_tag_of_its_own(stack: Stack) -> None:
+    """Both tags are known again, and each 304 names the one that was sent."""
+    monitor = register_source(stack.gateway, stack.token, "packed")
+    assert monitor.send(stack.gateway, [monitor.event() for _ in range(50)]).status == 200
+    path = "/v1/events.ndjson?source=packed"
+    _, plain_headers, plain = fetched(stack, path)
+    _, headers, packed = fetched(stack, path, Accept_Encoding="gzip")
+    assert gzip.decompress(packed) == plain
+    tags = plain_headers["ETag"], headers["ETag"]
+    assert tags[1] == f'{tags[0][:-1]}-gzip"'
+    for tag in tags:
+        status, known, body = fetched(stack, path, Accept_Encoding="gzip", If_None_Match=tag)
+        assert (status, body, known["ETag"]) == (304, b"", tag)
+        assert known["Vary"] == "Accept-Encoding"
+
+
 # --- paths and methods ----------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ from tests.support import Registered, event_id, register_source
 
 # Every call goes to one running stack: time is its business, and so are fixtures used again.
 bounded = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+MAX_ADDRESS = 8_000  # bytes; the server in front answers longer ones itself, as it does no HTTP
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -78,6 +79,8 @@ def ask(
     """Sends a case, signed and with a token if it comes from somebody known, and checks it."""
     host = f"http://127.0.0.1:{stack.gateway.port}"
     request = requests.Request(**case.as_transport_kwargs(base_url=host)).prepare()
+    if len(request.path_url) > MAX_ADDRESS:
+        return
     if known:
         body = request.body or b""
         assert isinstance(body, str | bytes)

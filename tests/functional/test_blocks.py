@@ -167,7 +167,7 @@ def test_the_active_block_has_a_burn_rate(api: Api, laptop: Registered, database
     """Tokens a minute and dollars an hour since its first call, and their sums at its end."""
     send(api, laptop, NOON, NOON + HOUR)
     user = User(database.value("select id from profiles"))
-    asked = BlocksAsked(since=DAY, until=DAY)
+    asked = BlocksAsked.model_validate({"from": DAY, "to": DAY})
     [block] = block_list.blocks(user, asked, NOON + 2 * HOUR).items
     assert block.is_active
     assert block.burn_rate is not None
@@ -194,10 +194,12 @@ def test_days_without_a_pause_are_said(
     monkeypatch.setattr(block_list, "LOOK_BACK", timedelta(days=1))
     user = User(database.value("select id from profiles"))
     for day, is_aligned in ((DAY, False), ("2026-11-02", True), ("2026-11-08", True)):
-        asked = BlocksAsked(since=day, until=day)
+        asked = BlocksAsked.model_validate({"from": day, "to": day})
         assert block_list.blocks(user, asked, NOON).is_aligned is is_aligned
     monkeypatch.undo()
-    assert block_list.blocks(user, BlocksAsked(since=DAY, until=DAY), NOON).is_aligned
+    assert block_list.blocks(
+        user, BlocksAsked.model_validate({"from": DAY, "to": DAY}), NOON
+    ).is_aligned
 
 
 def test_purged_events_are_said(api: Api, laptop: Registered, ask: Ask, database: Database) -> None:
@@ -254,7 +256,7 @@ def test_nobody_else_sees_them(
     send(api, laptop, NOON)
     assert len(ask(f"from={DAY}&to={DAY}").json["items"]) == 1
     stranger = database.value("select ensure_profile(gen_random_uuid(), 's@localhost')")
-    asked = BlocksAsked(since=DAY, until=DAY)
+    asked = BlocksAsked.model_validate({"from": DAY, "to": DAY})
     assert block_list.blocks(User(stranger), asked, NOON).items == []
     assert api("GET", "/v1/query/blocks").status == 401
     made = api("POST", "/v1/tokens", {"name": "t", "scopes": ["tokens:read"]}, token=owner_token)

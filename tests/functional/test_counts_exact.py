@@ -103,8 +103,15 @@ def test_the_sum_over_any_grouping_is_the_total(
     if folded:
         fold(database)
     for group in GROUPINGS:
-        asked = TimelineAsked(
-            since="2026-02-01", until="2026-11-20", tz=zone, by=by, group=group, limit="10000"
+        asked = TimelineAsked.model_validate(
+            {
+                "from": "2026-02-01",
+                "to": "2026-11-20",
+                "tz": zone,
+                "by": by,
+                "group": group,
+                "limit": "10000",
+            }
         )
         answer = counts.timeline(owner(database), asked, datetime(2026, 11, 20, tzinfo=UTC))
         assert answer.totals.events == len(sent)

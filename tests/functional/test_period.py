@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from functions.core.actor import User
-from functions.query import period
+from functions.query import parameters, period
 from functions.query.models import Asked
-from functions.query.period import InvalidRange, InvalidTimezone, Period
+from functions.query.parameters import InvalidRange, InvalidTimezone
+from functions.query.period import Period
 from tests.support import Api, Database, Registered, fresh_process
 
 NOW = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
@@ -33,7 +34,7 @@ def find(database: Database, owner_token: str) -> Find:
     user = User(database.value("select id from profiles"))
 
     def found(**asked: Any) -> Period:
-        with period.reading(user, Asked(**asked), NOW) as (_, span):
+        with period.reading(user, Asked.model_validate(asked), NOW) as (_, span):
             return span
 
     return found
@@ -197,7 +198,7 @@ def known_zones(database: Database) -> list[str]:
     """All of Postgres' that may be asked for."""
     if not _zones:
         rows = database.rows("select name from pg_timezone_names order by name")
-        _zones.extend(row["name"] for row in rows if period.ZONE.fullmatch(row["name"]))
+        _zones.extend(row["name"] for row in rows if parameters.ZONE.fullmatch(row["name"]))
     return _zones
 
 

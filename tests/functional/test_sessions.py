@@ -388,5 +388,5 @@ def test_a_stranger_sees_none(api: Api, laptop: Registered, ask: Ask, database: 
     across_midnight(api, laptop)
     assert len(ask(f"from={DAY}&to={DAY}").json["items"]) == 2
     stranger = database.value("select ensure_profile(gen_random_uuid(), 's@localhost')")
-    asked = SessionsAsked(since=DAY, until=DAY)
+    asked = SessionsAsked.model_validate({"from": DAY, "to": DAY})
     assert sessions.page(User(stranger), asked, datetime.now(UTC)).items == []

@@ -7,7 +7,7 @@ import pytest
 
 from functions.core.actor import User
 from functions.query import summary
-from functions.query.models import Asked
+from functions.query.models import Filtered
 from functions.query.models_summary import Streaks
 from tests.support import Api, Database, Registered, as_role, fresh_process
 
@@ -32,7 +32,7 @@ def send(api: Api, monitor: Registered, moments: list[datetime], **changes: Any)
 
 def ask(database: Database, **asked: str) -> dict[str, Any]:
     user = User(database.value("select id from profiles"))
-    return summary.summary(user, Asked(**asked), NOW).model_dump(by_alias=True)
+    return summary.summary(user, Filtered.model_validate(asked), NOW).model_dump(by_alias=True)
 
 
 def at(day: int, hour: int = 12, month: int = 11) -> datetime:

@@ -1,6 +1,7 @@
 """`make tools`: what it says where something cannot be had, and what it would fetch."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,14 +12,17 @@ from tests import tools
 
 ROOT = Path(__file__).resolve().parents[3]
 # What the script needs to say anything at all; no npm, no apt-get.
-LOCK_FILES = ["supabase/package-lock.json", "tests/ccusage/package-lock.json"]
+LOCK_FILES = [
+    f"{folder}/package-lock.json" for folder in ("supabase", "tests/ccusage", "tests/api_clients")
+]
+REQUIREMENTS = "tests/api_clients/requirements.txt"
 PROGRAMS = ["bash", "cat", "chmod", "cksum", "cut", "dirname", "id", "mkdir", "rm", "touch"]
 
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
     """A checkout on a machine with next to nothing installed."""
-    for file in ("infra/tools.sh", *LOCK_FILES):
+    for file in ("infra/tools.sh", REQUIREMENTS, *LOCK_FILES):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, tmp_path / file)
     (tmp_path / "bin").mkdir()
@@ -43,6 +47,8 @@ def test_what_cannot_be_had_is_named(bare: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "the Supabase CLI, Deno, Postgres 17: no npm; install Node.js 20" in done.stderr
     assert "ccusage: no npm; install Node.js 20 or newer" in done.stderr
+    assert "openapi-fetch, Spectral: no npm; install Node.js 20 or newer" in done.stderr
+    assert "openapi-python-client: no python3; install Python 3.11 or newer" in done.stderr
     assert "pgbouncer: this is no Debian; install pgbouncer" in done.stderr
     assert "promtool: this is no Debian; install prometheus" in done.stderr
 
@@ -86,6 +92,14 @@ def test_the_lock_file_names_versions_and_hashes_and_no_addresses(file: str) -> 
         for name, version in wanted.get(kind, {}).items():
             assert packages[f"node_modules/{name}"]["version"] == version
             assert packages[f"node_modules/{name}"]["integrity"].startswith("sha512-")
+
+
+def test_the_tools_from_pypi_are_pinned() -> None:
+    """With all that they need, so that the same ones are there tomorrow."""
+    lines = (ROOT / REQUIREMENTS).read_text().splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert len(pins) > 20
+    assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[A-Za-z0-9.]+", pin) for pin in pins)
 
 
 def test_the_ccusage_that_tests_run_is_checked(bare: Path) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.query import paging
-from functions.query.paging import InvalidCursor, InvalidLimit
+from functions.query.parameters import MAX_CURSOR, InvalidCursor
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
@@ -18,7 +18,7 @@ def test_a_cursor_comes_back(question: str, label: str, count: int) -> None:
         return paging.text(first), paging.whole(second)
 
     cursor = paging.encode(question, label, count)
-    if len(cursor) <= paging.MAX_CURSOR:
+    if len(cursor) <= MAX_CURSOR:
         assert paging.decode(cursor, question, read) == (label, count)
     with pytest.raises(InvalidCursor):
         paging.decode(cursor, question + "x", read)
@@ -43,11 +43,3 @@ def test_parts_that_are_no_number(part: object) -> None:
     """Nor does a number that does not fit there."""
     with pytest.raises(ValueError, match="not a number"):
         paging.whole(part)
-
-
-def test_limits() -> None:
-    """From one to the most; the default when none is given."""
-    assert [paging.limit(text, 10, 50) for text in (None, "1", "50")] == [10, 1, 50]
-    for text in ("", "0", "51", "-1", "1e1", "٣", "9" * 99):
-        with pytest.raises(InvalidLimit, match="from 1 to 50"):
-            paging.limit(text, 10, 50)

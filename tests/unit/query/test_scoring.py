@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.query import scoring, tokens
-from functions.query.models_counts import Budget
+from functions.query.models_counts import Budget, BudgetState
 from functions.query.scoring import Repairs, Time
 from functions.query.tokens import Spent
 
@@ -97,7 +97,7 @@ def test_idle_days_count_as_zero_and_somebody_new_has_fewer() -> None:
         (300.5, "within", None),
     ],
 )
-def test_the_day_of_a_budget(budget: float, state: str, day: str | None) -> None:
+def test_the_day_of_a_budget(budget: float, state: BudgetState, day: str | None) -> None:
     """The first on whose evening the month's costs reach it."""
     found = tokens.project(spending(*[10.0] * 9, 4.0), TODAY, budget).budget
     assert found == Budget(budget_usd=budget, state=state, day=day)
