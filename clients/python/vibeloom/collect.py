@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vibeloom import privacy, tail
-from vibeloom.entries import Entry, read_entries
+from vibeloom.entries import read_entries
 from vibeloom.session import Session, advance
 from vibeloom.settings import Settings
 from vibeloom.spool import Log, Spool
 from vibeloom.tail import Line, Place
-from vibeloom.telling import tell
+from vibeloom.telling import Telling, news, tell
 
 COMMIT_EVERY_BYTES = 4 * 1024 * 1024  # of log; bounds what a transaction holds
 COMMIT_EVERY_LINES = 2_000
@@ -140,39 +140,37 @@ class Collector:
     def _stretch(self, log: Log, file: BinaryIO) -> tuple[Log, Tally, bool]:
         tally = Tally()
         session, offset = log.session, log.place.offset
+        tellings: list[Telling] = []
         done = True
         for number, line in enumerate(tail.read_lines(file, offset), 1):
             offset = line.end
-            session = self._take(line, session, tally)
+            session = self._take(line, session, tellings, tally)
             if number >= COMMIT_EVERY_LINES or offset - log.place.offset >= COMMIT_EVERY_BYTES:
                 done = False
                 break
+        for event in news(tellings, self._spool):
+            self._spool.add(event)
+            tally.events += 1
         place = replace(log.place, offset=offset, recent=tail.recent_digest(file, offset))
         return replace(log, place=place, session=session), tally, done
 
-    def _take(self, line: Line, session: Session, tally: Tally) -> Session:
-        """Spool the events of one line."""
+    def _take(self, line: Line, session: Session, tellings: list[Telling], tally: Tally) -> Session:
+        """The session after one line; what the line tells joins the others."""
         if line.content is None:
             tally.over_long += 1
             return session
-        if not line.content.strip():
+        if line.content.isspace() or not line.content:
             return session
         entries, unknown = read_entries(line.content, self._allowlist)
         tally.unknown += unknown
         for entry in entries:
-            session = self._tell(entry, session, tally)
-        return session
-
-    def _tell(self, entry: Entry, session: Session, tally: Tally) -> Session:
-        session = advance(session, entry)
-        if session.last_timestamp is None:
-            # Nothing yet has said when: a summary of an earlier session at the head of a log.
-            tally.untimed += bool(entry.facts)
-            return session
-        session, events = tell(session, entry, self._spool)
-        for event in events:
-            self._spool.add(event)
-        tally.events += len(events)
+            session = advance(session, entry)
+            if session.last_timestamp is None:
+                # Nothing yet has said when: a summary of an earlier session at the head of a log.
+                tally.untimed += bool(entry.facts)
+            else:
+                session, told = tell(session, entry, self._spool)
+                tellings += told
         return session
 
 

@@ -19,10 +19,11 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
+
+import msgspec
 
 from vibeloom import commands, people, privacy
 from vibeloom.privacy import Folder
@@ -52,30 +53,26 @@ QUIET_TYPES = frozenset(
 PROGRESS, SIDECHAIN, MAIN = 0, 1, 2
 
 
-@dataclass(frozen=True)
-class Prompt:
+class Prompt(msgspec.Struct, frozen=True):
     """A person asked something; what, is not kept."""
 
     digest: bytes | None  # local: finds when the same words were queued
 
 
-@dataclass(frozen=True)
-class Enqueued:
+class Enqueued(msgspec.Struct, frozen=True):
     """Something was queued while the agent worked; it is delivered later, or never."""
 
     digest: bytes | None
     typed: bool  # by a person; otherwise a task's notification or the like
 
 
-@dataclass(frozen=True)
-class Released:
+class Released(msgspec.Struct, frozen=True):
     """The oldest queued prompt left the queue; `taken_back` when its writer wants it again."""
 
     taken_back: bool
 
 
-@dataclass(frozen=True)
-class ToolStarted:
+class ToolStarted(msgspec.Struct, frozen=True):
     """A tool was called."""
 
     use_id: str | None  # local: pairs start and completion, never leaves
@@ -84,8 +81,7 @@ class ToolStarted:
     program: str | None
 
 
-@dataclass(frozen=True)
-class ToolCompleted:
+class ToolCompleted(msgspec.Struct, frozen=True):
     """A tool came back; `tool` is unknown where only the id of the call is given."""
 
     use_id: str | None
@@ -95,16 +91,14 @@ class ToolCompleted:
     refused: bool = False  # by a person or a rule: nothing was run
 
 
-@dataclass(frozen=True)
-class SessionEnded:
+class SessionEnded(msgspec.Struct, frozen=True):
     """A summary was written; its text is not kept."""
 
 
 Fact = Prompt | Enqueued | Released | ToolStarted | ToolCompleted | Usage | SessionEnded
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What one record says."""
 
     timestamp: datetime | None
@@ -115,7 +109,7 @@ class Entry:
     headless: bool | None  # None: the record does not say
     answers: bool  # written by the model: queued prompts have been read
     identity: str  # the record's own, the same in every copy of it
-    facts: tuple[Fact, ...]
+    facts: list[Fact]
 
 
 class UnknownEntry(Exception):
@@ -136,7 +130,7 @@ def read_entries(line: bytes, allowlist: frozenset[str] | None = None) -> tuple[
     A writer that was killed leaves a record without an end, on the same line as the next one.
     """
     try:
-        documents, damaged = [json.loads(line.removeprefix(codecs.BOM_UTF8))], False
+        documents, damaged = [_parsed(line.removeprefix(codecs.BOM_UTF8))], False
     except (ValueError, RecursionError):
         documents, damaged = _whole_records(line)
     found: list[Entry] = []
@@ -147,6 +141,14 @@ def read_entries(line: bytes, allowlist: frozenset[str] | None = None) -> tuple[
         except UnknownEntry:
             unknown += 1
     return found, int(damaged) if damaged else unknown
+
+
+def _parsed(line: bytes) -> Any:
+    """One JSON document; `json` takes what msgspec does not: NaN, half a surrogate pair."""
+    try:
+        return msgspec.json.decode(line)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return json.loads(line)
 
 
 def _whole_records(line: bytes) -> tuple[list[Any], bool]:
@@ -175,7 +177,7 @@ def _whole_records(line: bytes) -> tuple[list[Any], bool]:
 
 def _entries(
     document: object, line: bytes, number: int, allowlist: frozenset[str] | None
-) -> Iterator[Entry]:
+) -> list[Entry]:
     if not isinstance(document, dict):
         raise UnknownEntry
     kind = document.get("type")
@@ -192,11 +194,11 @@ def _entries(
         headless=people.is_headless(document),
         answers=kind == "assistant" and standing == MAIN,
         identity=_text(document.get("uuid")) or f"{sha256(line).hexdigest()}\n{number}",
-        facts=tuple(_facts(kind, document, standing, allowlist)),
+        facts=_facts(kind, document, standing, allowlist),
     )
-    yield entry
     if kind == "progress":
-        yield from _of_subagent(document, entry, allowlist)
+        return [entry, *_of_subagent(document, entry, allowlist)]
+    return [entry]
 
 
 def _of_subagent(
@@ -225,7 +227,7 @@ def _inner(
         headless=None,
         answers=False,
         identity=_text(inner.get("uuid")) or f"{outer.identity}\nprogress\n{number}",
-        facts=tuple(_facts(inner["type"], inner, PROGRESS, allowlist)),
+        facts=_facts(inner["type"], inner, PROGRESS, allowlist),
     )
 
 
@@ -243,22 +245,24 @@ def _timestamp(value: object) -> datetime | None:
 
 def _facts(
     kind: str, document: dict[str, Any], standing: int, allowlist: frozenset[str] | None
-) -> Iterator[Fact]:
-    match kind:
-        case "assistant":
-            yield from _assistant(document, allowlist)
-        case "user":
-            yield from _user(document, standing)
-        case "attachment":
-            yield from _attachment(document, standing)
-        case "queue-operation":
-            yield from _queue(document)
-        case "progress":
-            yield from _hook(document)
-        case "summary":
-            yield SessionEnded()
-        case _ if kind not in QUIET_TYPES:
-            raise UnknownEntry
+) -> list[Fact]:
+    if kind == "assistant":
+        found = _assistant(document, allowlist)
+    elif kind == "user":
+        found = _user(document, standing)
+    elif kind == "attachment":
+        found = _attachment(document, standing)
+    elif kind == "queue-operation":
+        found = _queue(document)
+    elif kind == "progress":
+        found = _hook(document)
+    elif kind == "summary":
+        return [SessionEnded()]
+    elif kind in QUIET_TYPES:
+        return []
+    else:
+        raise UnknownEntry
+    return list(found)
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import uuid
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from pathlib import PurePosixPath
 
 OTHER = "other"
 UNKNOWN_PROJECT = "unknown"
@@ -106,23 +105,28 @@ LANGUAGES = {
 }  # fmt: skip
 
 
+_DRIVE = re.compile(r"^[A-Za-z]:")
+
+
 def basename(path: object) -> str | None:
     """The last part of a Unix, Windows or relative path; nothing if it is no name."""
     if not isinstance(path, str):
         return None
-    name = re.split(r"[/\\]", path.rstrip("/\\"))[-1]
-    name = re.sub(r"^[A-Za-z]:", "", name)  # C:notes.txt, or the drive alone
+    name = path.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    name = _DRIVE.sub("", name)  # C:notes.txt, or the drive alone
     if not name or name in (".", "..", "~") or len(name) > MAX_NAME:
         return None
     # A line break, a control character or half a surrogate is not in a file name but in a text.
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
-        return None
-    return name
+    if name.isprintable():
+        return name
+    categories = map(unicodedata.category, name)
+    return None if any(each in ("Cc", "Cs", "Zl", "Zp") for each in categories) else name
 
 
 def extension(name: str) -> str:
     """The lower-case extension with its dot, or nothing: `.env` and `Makefile` have none."""
-    return PurePosixPath(name).suffix.lower()
+    stem, _, last = name.rpartition(".")
+    return f".{last.lower()}" if stem and last else ""
 
 
 _cached = lru_cache(maxsize=1_024)  # a log says the same on many lines
@@ -319,6 +323,4 @@ def _session_id(value: str) -> str:
 
 def token_count(value: object) -> int:
     """A token count, or 0 if it cannot be one."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        return 0
-    return value if 0 <= value <= MAX_TOKENS else 0
+    return value if type(value) is int and 0 <= value <= MAX_TOKENS else 0

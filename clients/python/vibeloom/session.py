@@ -1,9 +1,11 @@
 """What a log has said so far about where and when it happens, kept between two looks at it."""
 
 import json
-from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from vibeloom import privacy
 from vibeloom.entries import Entry
@@ -11,8 +13,7 @@ from vibeloom.entries import Entry
 MAX_QUEUE = 32  # queued prompts that are remembered; nobody has more waiting
 
 
-@dataclass(frozen=True)
-class Queued:
+class Queued(msgspec.Struct, frozen=True):
     """A prompt, or a notification, that came while the agent worked."""
 
     at: datetime
@@ -21,8 +22,7 @@ class Queued:
     released: bool = False  # it has left the queue; what it became has not been read yet
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """What a log has said so far about where it happens."""
 
     session_id: str
@@ -36,8 +36,7 @@ class Session:
     queue: tuple[Queued, ...] = ()
 
 
-@dataclass(frozen=True)
-class ToolCall:
+class ToolCall(msgspec.Struct, frozen=True):
     """A tool that was started."""
 
     tool: str
@@ -71,7 +70,7 @@ def advance(session: Session, entry: Entry) -> Session:
 def dump(session: Session) -> str:
     """What a log has said so far, as text; bytes are written in hexadecimal."""
     return json.dumps(
-        asdict(session),
+        msgspec.to_builtins(session, builtin_types=(bytes, datetime)),
         default=lambda value: value.hex() if isinstance(value, bytes) else value.isoformat(),
         separators=(",", ":"),
     )

@@ -18,8 +18,11 @@ from vibeloom.events import STANDING_SHIFT, Event, rfc3339, stored
 from vibeloom.session import Session, ToolCall, dump, load
 from vibeloom.spool_file import explained, prepare
 from vibeloom.tail import Place
+from vibeloom.telling import Claim
 
 REMEMBERED = 20_000  # things told that are held in memory; the others are looked up
+LOOKED_UP = 500  # at once
+CHECKPOINT_EVERY = 4_000  # pages of 4 KiB; each checkpoint waits for the disk
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ class Spool:
         self._added: dict[str, Event] = {}  # by id; written when the transaction ends
         self._told: dict[bytes, _Told] = {}  # what was looked up or told lately
         self._retold: set[bytes] = set()  # of these, what is to be written
+        self._calls: dict[bytes, ToolCall] = {}  # to be written, if none of its key is stored
 
     @classmethod
     def open(cls, path: Path) -> "Spool":
@@ -89,6 +93,7 @@ class Spool:
                 # A power cut may undo the last commits, never tear them: they are read or sent
                 # again.
                 connection.execute("pragma synchronous = normal")
+                connection.execute(f"pragma wal_autocheckpoint = {CHECKPOINT_EVERY}")
                 prepare(path, connection)
             except BaseException:
                 connection.close()
@@ -151,10 +156,15 @@ class Spool:
             )
         self._db.executemany(
             "insert or replace into told values (?, ?, ?, ?)",
-            [(key, *self._told[key]) for key in self._retold],
+            [(key, *self._told[key]) for key in sorted(self._retold)],  # close ones share a page
+        )
+        self._db.executemany(
+            "insert or ignore into calls values (?, ?, ?, ?)",
+            [(key, call.tool, call.context, call.program) for key, call in self._calls.items()],
         )
         self._added.clear()
         self._retold.clear()
+        self._calls.clear()
         if len(self._told) > REMEMBERED:
             self._told.clear()
 
@@ -162,6 +172,7 @@ class Spool:
         self._added.clear()
         self._retold.clear()
         self._told.clear()
+        self._calls.clear()
 
     def depth(self) -> int:
         """How many events wait."""
@@ -277,13 +288,17 @@ class Spool:
 
     # What is remembered across lines.
 
-    def settle(self, key: bytes, revision: int, digest: bytes, at: int) -> int | None:
-        """The revision under which this is to be told, or nothing if what was told holds.
+    def settle(self, claims: Sequence[Claim]) -> list[int | None]:
+        """For each, the revision under which it is to be told, or nothing if what was told holds.
 
-        `at` is in milliseconds. With a digest, the same told again corrects nothing but the time:
-        the earlier one counts.
+        With a digest, the same told again corrects nothing but the time: the earlier one counts.
         """
-        known = self._told.get(key) or self._look_up(key)
+        self._look_up({claim.key for claim in claims}.difference(self._told))
+        return [self._settle(claim) for claim in claims]
+
+    def _settle(self, claim: Claim) -> int | None:
+        key, revision, digest, at = claim
+        known = self._told.get(key)
         if known is not None:
             same = digest and digest == known.digest
             if same and revision >> STANDING_SHIFT == known.revision >> STANDING_SHIFT:
@@ -297,10 +312,14 @@ class Spool:
         self._note_told(key, _Told(revision, digest, at))
         return revision
 
-    def _look_up(self, key: bytes) -> "_Told | None":
-        rows = self._db.execute("select revision, digest, at from told where key = ?", (key,))
-        row = rows.fetchone()
-        return None if row is None else _Told(*row)
+    def _look_up(self, keys: set[bytes]) -> None:
+        """Hold in memory what was told of these."""
+        wanted = list(keys)
+        for at in range(0, len(wanted), LOOKED_UP):
+            some = wanted[at : at + LOOKED_UP]
+            marks = ",".join("?" * len(some))
+            rows = self._db.execute(f"select * from told where key in ({marks})", some)  # noqa: S608
+            self._told.update((key, _Told(*told)) for key, *told in rows)
 
     def _note_told(self, key: bytes, told: "_Told") -> None:
         self._told[key] = told
@@ -308,16 +327,13 @@ class Spool:
 
     def begin_call(self, key: bytes, call: ToolCall) -> None:
         """Remember a tool call; the first that was said of it stays."""
-        self._db.execute(
-            "insert or ignore into calls values (?, ?, ?, ?)",
-            (key, call.tool, call.context, call.program),
-        )
+        self._calls.setdefault(key, call)
 
     def call(self, key: bytes) -> ToolCall | None:
         """The tool call of this id, if it is remembered."""
         rows = self._db.execute("select tool, context, program from calls where key = ?", (key,))
         row = rows.fetchone()
-        return None if row is None else ToolCall(*row)
+        return self._calls.get(key) if row is None else ToolCall(*row)
 
     # Facts for `status`.
 

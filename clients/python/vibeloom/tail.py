@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import BinaryIO
 
+import msgspec
+
 from vibeloom.shorten import Shortener
 
 CHUNK = 256 * 1024  # bytes read at once
@@ -15,11 +17,9 @@ HEAD = 1024  # bytes of the first line that tell one log from another
 RECENT = 64  # bytes before the offset that tell whether what was read is still there
 
 
-@dataclass(frozen=True)
-class Line:
-    """A complete line and its place; no content if even its short form is too long."""
+class Line(msgspec.Struct, frozen=True):
+    """A complete line and where it ends; no content if even its short form is too long."""
 
-    start: int
     end: int
     content: bytes | None
 
@@ -32,39 +32,36 @@ def read_lines(file: BinaryIO, offset: int, max_line: int = MAX_LINE) -> Iterato
     shortened; see `vibeloom.shorten`.
     """
     file.seek(offset)
-    start = offset  # of the line that is being read
     read = offset
-    pending = bytearray()
-    searched = 0  # bytes of `pending` known to hold no line break
+    begun = b""  # the line that goes on in the next chunk, or what `long_line` has not got of it
     long_line: Shortener | None = None
     while chunk := file.read(CHUNK):
         read += len(chunk)
-        pending += chunk
-        while (newline := pending.find(b"\n", searched)) >= 0:
-            end = read - len(pending) + newline + 1
-            if long_line is not None or newline > max_line:
-                content = _finish(long_line or Shortener(), pending[:newline], max_line)
-            else:
-                content = bytes(pending[:newline])
-            yield Line(start, end, content)
-            del pending[: newline + 1]
-            start, searched, long_line = end, 0, None
-        searched = len(pending)
-        if long_line is not None or len(pending) > max_line:
+        text = begun + chunk
+        end = read - len(text)
+        *whole, begun = text.split(b"\n")
+        for content in whole:
+            end += len(content) + 1
+            if long_line is None and len(content) <= max_line:
+                yield Line(end, content)
+                continue
+            short = _finish(long_line or Shortener(), content, max_line)
+            long_line = None  # its memory is free while the line is read
+            yield Line(end, short)
+        if long_line is not None or len(begun) > max_line:
             long_line = long_line or Shortener()
             if len(long_line.kept) <= max_line:
-                long_line.add(bytes(pending))
-            pending.clear()
-            searched = 0
-    last = bytes(pending) if long_line is None else _finish(long_line, pending, max_line)
+                long_line.add(begun)
+            begun = b""
+    last = begun if long_line is None else _finish(long_line, begun, max_line)
     if last and _whole_object(last):
-        yield Line(start, read, last)
+        yield Line(read, last)
 
 
-def _finish(line: Shortener, rest: bytes | bytearray, max_line: int) -> bytes | None:
+def _finish(line: Shortener, rest: bytes, max_line: int) -> bytes | None:
     """The short form of a line, unless that is too long as well."""
     if len(line.kept) <= max_line:
-        line.add(bytes(rest))
+        line.add(rest)
     return bytes(line.kept) if len(line.kept) <= max_line else None
 
 

@@ -10,10 +10,13 @@ session's id), in whatever file and at whatever place it stands:
 """
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from vibeloom import commands, privacy
 from vibeloom.entries import (
@@ -32,11 +35,23 @@ from vibeloom.session import MAX_QUEUE, Queued, Session, ToolCall
 from vibeloom.tokens import Usage
 
 
+class Claim(NamedTuple):
+    """What is about to be told of one thing, for `Memory.settle`."""
+
+    key: bytes
+    revision: int
+    digest: bytes  # the same digest again corrects nothing but the time; none: always another
+    at: int  # ms
+
+
 class Memory(Protocol):
     """What must be remembered across lines and restarts."""
 
-    def settle(self, key: bytes, revision: int, digest: bytes, at: int) -> int | None:
-        """The revision under which this is to be told, or nothing if what was told holds."""
+    def settle(self, claims: Sequence[Claim]) -> list[int | None]:
+        """For each, the revision under which it is to be told, or nothing if what was told holds.
+
+        They are settled in this order, so that one may correct another.
+        """
 
     def begin_call(self, key: bytes, call: ToolCall) -> None:
         """Remember a tool call."""
@@ -48,8 +63,7 @@ class Memory(Protocol):
 _COUNTED = re.compile(r"(?:[A-Za-z_.:-]{0,40}[_:.-])?[0-9]{1,4}")
 
 
-@dataclass(frozen=True)
-class _Telling:
+class Telling(msgspec.Struct, frozen=True):
     """One thing to be told, before it is known whether it is news."""
 
     kind: str
@@ -61,12 +75,12 @@ class _Telling:
     digest: bytes = b""  # of what a later telling could correct; none: nothing could
 
 
-def tell(session: Session, entry: Entry, memory: Memory) -> tuple[Session, list[Event]]:
-    """What is known after this entry, and the events that it is the first to tell or corrects.
+def tell(session: Session, entry: Entry, memory: Memory) -> tuple[Session, list[Telling]]:
+    """What is known after this entry, and what it tells.
 
     The session must have a time by now: see `vibeloom.session.advance`.
     """
-    tellings: list[_Telling] = []
+    tellings: list[Telling] = []
     if _opens_session(session, entry):
         session = replace(session, started=session.session_id)
         tellings.append(_session_started(session))
@@ -75,20 +89,26 @@ def tell(session: Session, entry: Entry, memory: Memory) -> tuple[Session, list[
         session, telling = _told(session, entry, fact, identity, memory)
         if telling is not None:
             tellings.append(telling)
-    if entry.answers:
+    if entry.answers and session.queue:
         session, late = _delivered_unseen(session)
         tellings += late
-    return session, [event for each in tellings if (event := _event(each, memory)) is not None]
+    return session, tellings
 
 
-def _event(telling: _Telling, memory: Memory) -> Event | None:
-    identity = identity_of(telling.kind, telling.key)
-    revision = memory.settle(
-        identity[:16], telling.revision, telling.digest, milliseconds(telling.at)
+def news(tellings: Sequence[Telling], memory: Memory) -> list[Event]:
+    """The events of what is told for the first time, and of what corrects what was told."""
+    identities = [identity_of(each.kind, each.key) for each in tellings]
+    revisions = memory.settle(
+        [
+            Claim(identity[:16], each.revision, each.digest, milliseconds(each.at))
+            for identity, each in zip(identities, tellings, strict=True)
+        ]
     )
-    if revision is None:
-        return None
-    return Event(event_id(identity), rfc3339(telling.at), telling.type, telling.payload, revision)
+    return [
+        Event(event_id(identity), revision, rfc3339(each.at), each.type, each.payload)
+        for identity, revision, each in zip(identities, revisions, tellings, strict=True)
+        if revision is not None
+    ]
 
 
 def _opens_session(session: Session, entry: Entry) -> bool:
@@ -105,9 +125,9 @@ def _now(session: Session) -> datetime:
     return session.last_timestamp
 
 
-def _session_started(session: Session) -> _Telling:
+def _session_started(session: Session) -> Telling:
     at = _now(session)
-    return _Telling(
+    return Telling(
         "session",
         session.session_id,
         earliest(MAIN, at),
@@ -125,10 +145,16 @@ def _session_started(session: Session) -> _Telling:
 
 def _told(  # noqa: PLR0911 - one per kind of fact
     session: Session, entry: Entry, fact: Fact, identity: str, memory: Memory
-) -> tuple[Session, _Telling | None]:
+) -> tuple[Session, Telling | None]:
     """The session after a fact, and what the fact tells, if anything."""
     at = entry.timestamp or _now(session)
     match fact:
+        case Usage():
+            return session, _usage(session, entry, fact, identity, at)
+        case ToolStarted():
+            return session, _started(session, entry, fact, identity, at, memory)
+        case ToolCompleted():
+            return session, _completed(session, entry, fact, identity, at, memory)
         case Prompt():
             session, asked = _when_typed(session, fact, at)
             return session, _prompt(session, entry.identity, asked)
@@ -136,12 +162,6 @@ def _told(  # noqa: PLR0911 - one per kind of fact
             return _enqueue(session, Queued(at, fact.digest, fact.typed)), None
         case Released():
             return _release(session, fact), None
-        case ToolStarted():
-            return session, _started(session, entry, fact, identity, at, memory)
-        case ToolCompleted():
-            return session, _completed(session, entry, fact, identity, at, memory)
-        case Usage():
-            return session, _usage(session, entry, fact, identity, at)
         case SessionEnded():
             payload = {
                 "type": "summary",
@@ -149,13 +169,13 @@ def _told(  # noqa: PLR0911 - one per kind of fact
                 "summary": privacy.SESSION_ENDED,
             }
             revision = earliest(entry.standing, at)
-            return session, _Telling("summary", identity, revision, at, "summary", payload)
+            return session, Telling("summary", identity, revision, at, "summary", payload)
 
 
 # Prompts.
 
 
-def _prompt(session: Session, identity: str, at: datetime) -> _Telling:
+def _prompt(session: Session, identity: str, at: datetime) -> Telling:
     """A prompt is a person's, unless a program started the session: then it wakes an agent."""
     where = {
         "sessionId": session.session_id,
@@ -165,8 +185,8 @@ def _prompt(session: Session, identity: str, at: datetime) -> _Telling:
     revision = earliest(MAIN, at)
     if session.headless:
         payload = {"type": "agent", "state": "prompted", **where}
-        return _Telling("prompt", identity, revision, at, "agent", payload)
-    return _Telling("prompt", identity, revision, at, "activity", {"type": "activity", **where})
+        return Telling("prompt", identity, revision, at, "agent", payload)
+    return Telling("prompt", identity, revision, at, "activity", {"type": "activity", **where})
 
 
 def _when_typed(session: Session, prompt: Prompt, at: datetime) -> tuple[Session, datetime]:
@@ -198,7 +218,7 @@ def _release(session: Session, fact: Released) -> Session:
     return session
 
 
-def _delivered_unseen(session: Session) -> tuple[Session, list[_Telling]]:
+def _delivered_unseen(session: Session) -> tuple[Session, list[Telling]]:
     """Prompts that left the queue and stand nowhere in the log, now that the model goes on."""
     gone = [each for each in session.queue if each.released]
     if not gone:
@@ -225,14 +245,14 @@ def _started(  # noqa: PLR0913, PLR0917 - all of it is where and when
     identity: str,
     at: datetime,
     memory: Memory,
-) -> _Telling:
+) -> Telling:
     call = ToolCall(fact.tool, fact.context, fact.program)
     key = identity
     if fact.use_id is not None:
         key = _tool_key(session, fact.use_id)
         memory.begin_call(identity_of("call", key)[:16], call)
     revision = earliest(entry.standing, at)
-    return _Telling("started", key, revision, at, "tool", _tool(session, call, "started"))
+    return Telling("started", key, revision, at, "tool", _tool(session, call, "started"))
 
 
 def _completed(  # noqa: PLR0913, PLR0917 - all of it is where and when
@@ -242,7 +262,7 @@ def _completed(  # noqa: PLR0913, PLR0917 - all of it is where and when
     identity: str,
     at: datetime,
     memory: Memory,
-) -> _Telling:
+) -> Telling:
     call = None
     key = identity
     if fact.use_id is not None:
@@ -258,7 +278,7 @@ def _completed(  # noqa: PLR0913, PLR0917 - all of it is where and when
             payload["errorClass"] = commands.error_class(fact.said, call.program)
     # A result says more than a hook's line, which has nothing but the tool's name.
     revision = earliest(entry.standing, at) if fact.tool is None else 0
-    return _Telling("completed", key, revision, at, "tool", payload)
+    return Telling("completed", key, revision, at, "tool", payload)
 
 
 def _branch(session: Session) -> dict[str, Any]:
@@ -282,7 +302,7 @@ def _tool(session: Session, call: ToolCall, status: str) -> dict[str, Any]:
 # Tokens.
 
 
-def _usage(session: Session, entry: Entry, fact: Usage, identity: str, at: datetime) -> _Telling:
+def _usage(session: Session, entry: Entry, fact: Usage, identity: str, at: datetime) -> Telling:
     tokens = fact.tokens
     payload: dict[str, Any] = {
         "type": "token_usage",
@@ -311,4 +331,4 @@ def _usage(session: Session, entry: Entry, fact: Usage, identity: str, at: datet
     }
     revision = latest(entry.standing, at, tokens.output)
     key = fact.message or identity
-    return _Telling("usage", key, revision, at, "token_usage", payload, digest)
+    return Telling("usage", key, revision, at, "token_usage", payload, digest)

@@ -1,8 +1,9 @@
 """A message's usage: tokens of each kind, of its own model and of others that it called."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import msgspec
 
 from vibeloom import privacy
 
@@ -17,8 +18,7 @@ class Tokens(NamedTuple):
     cache_write_1h: int
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Tokens of one message; the same message may stand in many records."""
 
     message: str | None  # local: counts a message once, never leaves

@@ -39,12 +39,16 @@ def _messages(entries: list[Entry]) -> list[str | None]:
         (b"\xff\xfe" + FIRST, ["msg_1"], 0),
         (b"\xef\xbb\xbf" + FIRST, ["msg_1"], 0),
         (FIRST.replace(b"hunter2", b"hunt\xff\xc3"), ["msg_1"], 0),
+        *(
+            (b'{"a": ' + value + b", " + FIRST[1:], ["msg_1"], 0)
+            for value in (b"NaN", b"-1e999", rb'"\ud800"', b'"\xed\xa0\x80"')
+        ),
         (b"garbage " + FIRST + b" garbage", ["msg_1"], 1),
         (FIRST[:100] + FIRST[:200] + SECOND, ["msg_2"], 1),
     ],
 )
 def test_damage_costs_no_more_than_it_hit(line: bytes, messages: list[str], unknown: int) -> None:
-    """NULs, bad bytes and rubbish beside whole records do not hide them."""
+    """NULs, bad bytes and rubbish beside whole records do not hide them, nor do odd values."""
     entries, uncounted = read_entries(line)
     assert _messages(entries) == messages
     assert uncounted == unknown

@@ -28,7 +28,7 @@ def _fill(spool: Spool, count: int, padding: int = 0) -> list[str]:
     with spool.transaction():
         for event_id in ids:
             payload = {"type": "activity", "project": "x" * padding}
-            spool.add(Event(event_id, "2026-09-14T09:26:53.000000Z", "activity", payload))
+            spool.add(Event(event_id, 0, "2026-09-14T09:26:53.000000Z", "activity", payload))
     return ids
 
 

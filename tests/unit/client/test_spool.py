@@ -3,10 +3,10 @@
 import json
 import os
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.client import logs
 from tests.unit.client.conftest import Collected
@@ -17,7 +17,7 @@ from vibeloom.events import Event
 from vibeloom.settings import Settings
 from vibeloom.spool import Spool
 
-EVENT = Event("evt_1", "2026-09-14T09:26:53.000000Z", "activity", {"type": "activity"})
+EVENT = Event("evt_1", 0, "2026-09-14T09:26:53.000000Z", "activity", {"type": "activity"})
 
 
 def test_events_and_offset_are_one_transaction(

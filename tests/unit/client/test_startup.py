@@ -18,7 +18,7 @@ CLIENT = Path(__file__).parents[3] / "clients" / "python"
 NETWORK = {"httpx", "httpcore", "h11", "anyio", "ssl", "vibeloom.server"}
 CRYPTOGRAPHY = {"nacl", "_cffi_backend", "vibeloom.keys"}
 WATCHING = {"watchfiles", "vibeloom.monitor", "vibeloom.collect", "vibeloom.pump"}
-SPOOL = {"sqlite3", "vibeloom.spool", "vibeloom.entries", "vibeloom.events"}
+SPOOL = {"sqlite3", "msgspec", "vibeloom.spool", "vibeloom.entries", "vibeloom.events"}
 TERMINAL = {"typer", "rich", "click", "shellingham", "vibeloom.cli", "vibeloom.console"}
 ELSE = {"asyncio", "multiprocessing", "postgrest", "vibeloom.rows", "subprocess", "email"}
 
