@@ -18,6 +18,7 @@ from aws_lambda_powertools.event_handler.request import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from functions.core import db, http, metrics, sql
+from functions.core.actor import Room
 from functions.core.config import config
 from functions.core.errors import ApiError, InvalidToken, MissingAuth, Unavailable
 from functions.core.observability import logger
@@ -113,7 +114,7 @@ def run(name: str) -> None:
 
 def _note(name: str, succeeded: bool, started: float) -> None:
     seconds = time.perf_counter() - started
-    with db.service("only the house notes what its schedule did") as connection:
+    with db.transaction(Room(JOBS[name].room, "a job's run is noted")) as connection:
         _queries().note_job_run(connection, name=name, succeeded=succeeded, seconds=seconds)
 
 

@@ -16,7 +16,7 @@ create domain public.timezone_name as text
 constraint timezone_name_known check (public.is_timezone(value));
 
 revoke all on function public.is_timezone(text) from public, anon, authenticated;
-grant execute on function public.is_timezone(text) to service_role;
+grant execute on function public.is_timezone(text) to vibeloom_member;
 
 comment on function public.is_timezone(text) is
 'Whether this server knows the zone; Python''s list of zones may be a newer one.';
@@ -110,6 +110,7 @@ $$;
 create function public.ensure_deployment_owner(p_email text, p_id uuid default null)
 returns uuid
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -132,8 +133,8 @@ $$;
 
 revoke all on function public.ensure_profile(uuid, text) from public, anon, authenticated;
 revoke all on function public.ensure_deployment_owner(text, uuid) from public, anon, authenticated;
-grant execute on function public.ensure_profile(uuid, text) to service_role;
-grant execute on function public.ensure_deployment_owner(text, uuid) to service_role;
+grant execute on function public.ensure_profile(uuid, text) to vibeloom_member;
+grant execute on function public.ensure_deployment_owner(text, uuid) to vibeloom_door;
 
 comment on function public.ensure_profile(uuid, text) is
 'Makes the profile of a signed-in person on first sight and keeps the e-mail address current.';

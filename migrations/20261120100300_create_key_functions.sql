@@ -28,8 +28,10 @@ begin
         )
     )
     on conflict (name) do nothing;
-    select n.* into strict v_source from public.source_names as n where n.name = p_name for update;
-    if v_source.owner_id <> p_owner_id then
+    select n.* into v_source from public.source_names as n
+    where n.name = p_name and n.owner_id = p_owner_id
+    for update;
+    if not found then
         raise exception 'source name % belongs to somebody else', p_name using errcode = 'VL001';
     end if;
     insert into public.sources (owner_id, id, name)
@@ -37,7 +39,8 @@ begin
     on conflict do nothing;
     v_is_new := found;
 
-    select k.* into v_known from public.public_keys as k where k.public_key = p_public_key;
+    select k.* into v_known from public.public_keys as k
+    where k.public_key = p_public_key and k.owner_id = p_owner_id;
     if found then
         select k.* into v_key from public.source_keys as k
         where k.owner_id = p_owner_id and k.id = v_known.key_id;
@@ -110,9 +113,9 @@ revoke all on function public.add_source_key(uuid, text, bytea, boolean, uuid)
 from public, anon, authenticated;
 revoke all on function public.revoke_source_key(uuid, uuid, uuid) from public, anon, authenticated;
 revoke all on function public.redeem_key_challenge(uuid, text) from public, anon, authenticated;
-grant execute on function public.add_source_key(uuid, text, bytea, boolean, uuid) to service_role;
-grant execute on function public.revoke_source_key(uuid, uuid, uuid) to service_role;
-grant execute on function public.redeem_key_challenge(uuid, text) to service_role;
+grant execute on function public.add_source_key(uuid, text, bytea, boolean, uuid) to vibeloom_member;
+grant execute on function public.revoke_source_key(uuid, uuid, uuid) to vibeloom_member;
+grant execute on function public.redeem_key_challenge(uuid, text) to vibeloom_member;
 
 comment on function public.add_source_key(uuid, text, bytea, boolean, uuid) is
 'Adds a key, making the source if need be; the same key again is answered with the same row.

@@ -75,6 +75,7 @@ $$;
 create function public.use_access_token(p_token_sha256 bytea)
 returns table (owner_id uuid, scopes text [])
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -111,9 +112,9 @@ public.use_access_token(bytea)
 from public, anon, authenticated;
 grant execute on function
 public.create_access_token(uuid, text, bytea, text [], timestamptz),
-public.delete_access_token(uuid, uuid),
-public.use_access_token(bytea)
-to service_role;
+public.delete_access_token(uuid, uuid)
+to vibeloom_member;
+grant execute on function public.use_access_token(bytea) to vibeloom_door;
 
 comment on function public.create_access_token(uuid, text, bytea, text [], timestamptz) is
 'A token of the owner''s, of which only the hash is kept.';

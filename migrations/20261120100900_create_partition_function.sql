@@ -52,8 +52,7 @@ $$;
 
 revoke all on function public.make_event_partitions(timestamptz, integer, integer)
 from public, anon, authenticated;
-grant execute on function public.make_event_partitions(timestamptz, integer, integer)
-to service_role;
+grant execute on function public.make_event_partitions(timestamptz, integer, integer) to vibeloom_ingest;
 
 comment on function public.make_event_partitions(timestamptz, integer, integer) is
 'Makes the missing monthly partitions around p_now and returns how many were made.';

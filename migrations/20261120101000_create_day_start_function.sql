@@ -17,7 +17,7 @@ as $$
 $$;
 
 revoke all on function public.day_start(date, text) from public, anon, authenticated;
-grant execute on function public.day_start(date, text) to authenticated, service_role;
+grant execute on function public.day_start(date, text) to authenticated, vibeloom_rollup;
 
 comment on function public.day_start(date, text) is
 'The first instant of a day in a time zone; where midnight is skipped, what follows it.';

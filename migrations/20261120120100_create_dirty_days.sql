@@ -45,7 +45,6 @@ as $$
 $$;
 
 revoke all on function public.mark_days(uuid, date []) from public, anon, authenticated;
-grant execute on function public.mark_days(uuid, date []) to service_role;
 
 comment on function public.mark_days(uuid, date []) is
 'Has the daily figures of these days of the owner''s zone computed anew, but for those that a purge has

@@ -318,7 +318,7 @@ public.lock_sums(uuid),
 public.add_to_sums(uuid, public.sum_delta []),
 public.fold_days(uuid)
 from public, anon, authenticated;
-grant execute on function public.lock_sums(uuid), public.fold_days(uuid) to service_role;
+grant execute on function public.fold_days(uuid) to vibeloom_rollup;
 
 comment on function public.share_sums(uuid) is
 'Holds the owner''s sums for adding to them, together with others who add, until the transaction ends.';

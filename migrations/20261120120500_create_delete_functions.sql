@@ -71,6 +71,8 @@ declare
     v_times timestamptz [];
     v_ids text [];
 begin
+    -- One deletion of an owner at a time: who waits for a key that another step revokes keeps it locked.
+    perform pg_advisory_xact_lock(hashtextextended('vibeloom.deletion ' || p_owner_id::text, 0));
     -- Nothing new comes in: a batch under way is waited for, later ones are refused.
     update public.source_keys as k
     set revoked_at = now()
@@ -123,9 +125,11 @@ as $$
 declare
     v_deleted integer;
 begin
+    perform pg_advisory_xact_lock(hashtextextended('vibeloom.deletion ' || p_owner_id::text, 0));
     update public.source_keys as k
     set revoked_at = now()
     where k.owner_id = p_owner_id and k.revoked_at is null;
+    delete from public.token_hashes as h where h.owner_id = p_owner_id;
     delete from public.access_tokens as t where t.owner_id = p_owner_id;
     -- The profile before the sums, in the order of a purge and of a change of zone.
     perform from public.profiles as p where p.id = p_owner_id for no key update;

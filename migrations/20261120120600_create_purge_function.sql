@@ -133,7 +133,7 @@ $$;
 
 revoke all on function public.purge_events(uuid, integer, timestamptz, integer)
 from public, anon, authenticated;
-grant execute on function public.purge_events(uuid, integer, timestamptz, integer) to service_role;
+grant execute on function public.purge_events(uuid, integer, timestamptz, integer) to vibeloom_rollup;
 
 comment on function public.purge_events(uuid, integer, timestamptz, integer) is
 'Deletes up to p_limit events that are older than the owner''s or the deployment''s months, whichever are

@@ -1,6 +1,40 @@
 -- A person's settings change in one call, which says in a word why it refuses. Days are the owner's, and
 -- pauses are, too: a new zone or timeout has every day computed anew that has something.
 
+-- The two steps of a change that are not on the person's own rows. They run for whoever is signed in, and nobody
+-- else.
+create function public.lock_own_sums()
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select public.lock_sums(auth.uid());
+$$;
+
+create function public.mark_own_days()
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    select
+        public.mark_days(
+            p.id,
+            array(
+                select (s.quarter_at at time zone p.timezone)::date
+                from public.activity_sums as s
+                where s.owner_id = p.id
+                union
+                select t.day from public.time_daily as t where t.owner_id = p.id
+                union
+                select n.day from public.session_daily as n where n.owner_id = p.id
+            )
+        )
+    from public.profiles as p
+    where p.id = auth.uid();
+$$;
+
 create function public.update_profile(
     p_id uuid,
     p_handle text,
@@ -27,22 +61,11 @@ begin
     for no key update;
 
     if v_zone <> p_timezone or v_timeout <> p_idle_timeout_minutes then
-        perform public.lock_sums(p_id);
+        perform public.lock_own_sums();
         update public.profiles as p
         set timezone = p_timezone, idle_timeout_minutes = p_idle_timeout_minutes
         where p.id = p_id;
-        perform public.mark_days(
-            p_id,
-            array(
-                select (s.quarter_at at time zone p_timezone)::date
-                from public.activity_sums as s
-                where s.owner_id = p_id
-                union
-                select t.day from public.time_daily as t where t.owner_id = p_id
-                union
-                select n.day from public.session_daily as n where n.owner_id = p_id
-            )
-        );
+        perform public.mark_own_days();
     end if;
 
     if p_handle is distinct from v_handle then
@@ -74,11 +97,20 @@ exception
 end
 $$;
 
-revoke all on function public.update_profile(uuid, text, text, integer, integer, boolean)
+revoke all on function
+public.lock_own_sums(),
+public.mark_own_days(),
+public.update_profile(uuid, text, text, integer, integer, boolean)
 from public, anon, authenticated;
-grant execute on function public.update_profile(uuid, text, text, integer, integer, boolean)
-to service_role;
+grant execute on function
+public.lock_own_sums(),
+public.mark_own_days(),
+public.update_profile(uuid, text, text, integer, integer, boolean)
+to vibeloom_member;
 
+comment on function public.lock_own_sums() is 'Holds the sums of whoever is signed in, as lock_sums does.';
+comment on function public.mark_own_days() is
+'Has every day of whoever is signed in computed anew that has something.';
 comment on function public.update_profile(uuid, text, text, integer, integer, boolean) is
 'Sets everything that a person may set. Returns done, handle_taken, handle_missing, timezone_unknown or
 invalid, and changes nothing unless it is done.';

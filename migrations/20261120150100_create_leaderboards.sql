@@ -28,7 +28,13 @@ alter table public.leaderboard_members enable row level security;
 
 create policy leaderboards_select_owner on public.leaderboards
 for select to authenticated
-using (owner_id = (select auth.uid()));
+using (
+    owner_id = (select auth.uid())
+    or exists (
+        select from public.leaderboard_members as m
+        where m.owner_id = (select auth.uid()) and m.leaderboard_id = leaderboards.id
+    )
+);
 
 create policy leaderboard_members_select_owner on public.leaderboard_members
 for select to authenticated

@@ -26,11 +26,15 @@ $$;
 create function public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea)
 returns table (outcome text, leaderboard_id uuid)
 language plpgsql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_id uuid;
 begin
+    if coalesce(auth.uid(), p_owner_id) <> p_owner_id then
+        raise insufficient_privilege;
+    end if;
     perform from public.profiles as p where p.id = p_owner_id for no key update;
     select b.id into v_id
     from public.leaderboards as b
@@ -82,6 +86,10 @@ as $$
             and (
                 p_leaderboard_id is null
                 or exists (
+                    select from public.leaderboard_members as o
+                    where o.leaderboard_id = p_leaderboard_id and o.owner_id = auth.uid()
+                )
+                and exists (
                     select from public.leaderboard_members as m
                     where m.leaderboard_id = p_leaderboard_id and m.owner_id = p.id
                 )
@@ -130,11 +138,11 @@ revoke all on function public.join_leaderboard(uuid, bytea) from public, anon, a
 revoke all on function public.rank_leaderboard(
     uuid, text, timestamptz, timestamptz, numeric, text, integer
 ) from public, anon, authenticated;
-grant execute on function public.create_leaderboard(uuid, text, bytea) to service_role;
-grant execute on function public.join_leaderboard(uuid, bytea) to service_role;
+grant execute on function public.create_leaderboard(uuid, text, bytea) to vibeloom_member;
+grant execute on function public.join_leaderboard(uuid, bytea) to vibeloom_member;
 grant execute on function public.rank_leaderboard(
     uuid, text, timestamptz, timestamptz, numeric, text, integer
-) to service_role;
+) to vibeloom_member;
 
 comment on function public.create_leaderboard(uuid, text, bytea) is
 'A private ranking with its owner as the first member; null when that person is in 20 already.';

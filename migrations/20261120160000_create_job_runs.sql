@@ -29,6 +29,7 @@ insert into public.job_runs (name) values ('(installation)');
 create function public.note_job_run(name text, succeeded boolean, seconds double precision)
 returns void
 language sql
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
     insert into public.job_runs as j (name, succeeded_at, failed_at, runs, failures, seconds)
@@ -50,7 +51,8 @@ as $$
 $$;
 
 revoke all on function public.note_job_run(text, boolean, double precision) from public, anon, authenticated;
-grant execute on function public.note_job_run(text, boolean, double precision) to service_role;
+grant execute on function public.note_job_run(text, boolean, double precision)
+to vibeloom_ingest, vibeloom_rollup, vibeloom_sources, vibeloom_front;
 
 comment on function public.note_job_run(text, boolean, double precision) is
 'Notes that a job ended; runs that end at the same time do not disturb each other.';

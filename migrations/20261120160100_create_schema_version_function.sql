@@ -11,6 +11,6 @@ as $$
 $$;
 
 revoke all on function public.schema_version() from public, anon, authenticated;
-grant execute on function public.schema_version() to service_role;
+grant execute on function public.schema_version() to vibeloom_front;
 
 comment on function public.schema_version() is 'The newest migration applied; `/readyz` compares it.';

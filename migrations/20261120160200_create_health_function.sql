@@ -11,6 +11,7 @@ returns table (
 )
 language sql
 stable
+security definer
 set search_path = pg_catalog, pg_temp
 as $$
     with dirty as (
@@ -42,7 +43,7 @@ as $$
 $$;
 
 revoke all on function public.service_health(timestamptz) from public, anon, authenticated;
-grant execute on function public.service_health(timestamptz) to service_role;
+grant execute on function public.service_health(timestamptz) to vibeloom_front;
 
 comment on function public.service_health(timestamptz) is
 'How far behind the house is: for how many seconds the day that waits longest has waited for its figures (0:

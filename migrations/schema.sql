@@ -64,8 +64,10 @@ begin
         )
     )
     on conflict (name) do nothing;
-    select n.* into strict v_source from public.source_names as n where n.name = p_name for update;
-    if v_source.owner_id <> p_owner_id then
+    select n.* into v_source from public.source_names as n
+    where n.name = p_name and n.owner_id = p_owner_id
+    for update;
+    if not found then
         raise exception 'source name % belongs to somebody else', p_name using errcode = 'VL001';
     end if;
     insert into public.sources (owner_id, id, name)
@@ -73,7 +75,8 @@ begin
     on conflict do nothing;
     v_is_new := found;
 
-    select k.* into v_known from public.public_keys as k where k.public_key = p_public_key;
+    select k.* into v_known from public.public_keys as k
+    where k.public_key = p_public_key and k.owner_id = p_owner_id;
     if found then
         select k.* into v_key from public.source_keys as k
         where k.owner_id = p_owner_id and k.id = v_known.key_id;
@@ -449,9 +452,11 @@ CREATE FUNCTION public.delete_account(p_owner_id uuid, p_limit integer DEFAULT 1
 declare
     v_deleted integer;
 begin
+    perform pg_advisory_xact_lock(hashtextextended('vibeloom.deletion ' || p_owner_id::text, 0));
     update public.source_keys as k
     set revoked_at = now()
     where k.owner_id = p_owner_id and k.revoked_at is null;
+    delete from public.token_hashes as h where h.owner_id = p_owner_id;
     delete from public.access_tokens as t where t.owner_id = p_owner_id;
     -- The profile before the sums, in the order of a purge and of a change of zone.
     perform from public.profiles as p where p.id = p_owner_id for no key update;
@@ -581,6 +586,8 @@ declare
     v_times timestamptz [];
     v_ids text [];
 begin
+    -- One deletion of an owner at a time: who waits for a key that another step revokes keeps it locked.
+    perform pg_advisory_xact_lock(hashtextextended('vibeloom.deletion ' || p_owner_id::text, 0));
     -- Nothing new comes in: a batch under way is waited for, later ones are refused.
     update public.source_keys as k
     set revoked_at = now()
@@ -708,7 +715,7 @@ $$;
 COMMENT ON FUNCTION public.detailed_cost(p_prices public.model_prices[], p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_payload jsonb) IS 'usage_cost of an event that names its requests or web searches.';
 
 CREATE FUNCTION public.ensure_deployment_owner(p_email text, p_id uuid DEFAULT NULL::uuid) RETURNS uuid
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
@@ -1060,12 +1067,15 @@ $_$;
 COMMENT ON FUNCTION public.is_directory_slug(p_name text) IS 'Whether a project''s name is a directory in which every special character was replaced by a hyphen.';
 
 CREATE FUNCTION public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea) RETURNS TABLE(outcome text, leaderboard_id uuid)
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
     v_id uuid;
 begin
+    if coalesce(auth.uid(), p_owner_id) <> p_owner_id then
+        raise insufficient_privilege;
+    end if;
     perform from public.profiles as p where p.id = p_owner_id for no key update;
     select b.id into v_id
     from public.leaderboards as b
@@ -1091,6 +1101,15 @@ end
 $$;
 
 COMMENT ON FUNCTION public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea) IS 'joined (also again), unknown, too_many (20 boards a person) or full (500 people a board).';
+
+CREATE FUNCTION public.lock_own_sums() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select public.lock_sums(auth.uid());
+$$;
+
+COMMENT ON FUNCTION public.lock_own_sums() IS 'Holds the sums of whoever is signed in, as lock_sums does.';
 
 CREATE FUNCTION public.lock_sums(p_owner_id uuid) RETURNS void
     LANGUAGE sql
@@ -1171,8 +1190,31 @@ $$;
 COMMENT ON FUNCTION public.mark_days(p_owner_id uuid, p_days date[]) IS 'Has the daily figures of these days of the owner''s zone computed anew, but for those that a purge has
 reached.';
 
+CREATE FUNCTION public.mark_own_days() RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    select
+        public.mark_days(
+            p.id,
+            array(
+                select (s.quarter_at at time zone p.timezone)::date
+                from public.activity_sums as s
+                where s.owner_id = p.id
+                union
+                select t.day from public.time_daily as t where t.owner_id = p.id
+                union
+                select n.day from public.session_daily as n where n.owner_id = p.id
+            )
+        )
+    from public.profiles as p
+    where p.id = auth.uid();
+$$;
+
+COMMENT ON FUNCTION public.mark_own_days() IS 'Has every day of whoever is signed in computed anew that has something.';
+
 CREATE FUNCTION public.note_job_run(name text, succeeded boolean, seconds double precision) RETURNS void
-    LANGUAGE sql
+    LANGUAGE sql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
     insert into public.job_runs as j (name, succeeded_at, failed_at, runs, failures, seconds)
@@ -1400,6 +1442,10 @@ CREATE FUNCTION public.rank_leaderboard(p_leaderboard_id uuid, p_metric text, p_
             and (
                 p_leaderboard_id is null
                 or exists (
+                    select from public.leaderboard_members as o
+                    where o.leaderboard_id = p_leaderboard_id and o.owner_id = auth.uid()
+                )
+                and exists (
                     select from public.leaderboard_members as m
                     where m.leaderboard_id = p_leaderboard_id and m.owner_id = p.id
                 )
@@ -1772,7 +1818,7 @@ $$;
 COMMENT ON FUNCTION public.schema_version() IS 'The newest migration applied; `/readyz` compares it.';
 
 CREATE FUNCTION public.service_health(p_now timestamp with time zone DEFAULT now()) RETURNS TABLE(rollup_lag_seconds double precision, dirty_days integer, database_connections integer, database_connections_limit integer, silent_sources integer)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
     with dirty as (
@@ -2158,22 +2204,11 @@ begin
     for no key update;
 
     if v_zone <> p_timezone or v_timeout <> p_idle_timeout_minutes then
-        perform public.lock_sums(p_id);
+        perform public.lock_own_sums();
         update public.profiles as p
         set timezone = p_timezone, idle_timeout_minutes = p_idle_timeout_minutes
         where p.id = p_id;
-        perform public.mark_days(
-            p_id,
-            array(
-                select (s.quarter_at at time zone p_timezone)::date
-                from public.activity_sums as s
-                where s.owner_id = p_id
-                union
-                select t.day from public.time_daily as t where t.owner_id = p_id
-                union
-                select n.day from public.session_daily as n where n.owner_id = p_id
-            )
-        );
+        perform public.mark_own_days();
     end if;
 
     if p_handle is distinct from v_handle then
@@ -2217,7 +2252,7 @@ writes lives an hour, how many web searches there were, and of which requests th
 (`requests`, which count only if they sum to the totals). Odd values in it count as 0.';
 
 CREATE FUNCTION public.use_access_token(p_token_sha256 bytea) RETURNS TABLE(owner_id uuid, scopes text[])
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 declare
@@ -3148,6 +3183,12 @@ ALTER TABLE dashboards.readers ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.access_tokens ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY access_tokens_delete_member ON public.access_tokens FOR DELETE TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY access_tokens_insert_member ON public.access_tokens FOR INSERT TO vibeloom_member WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY access_tokens_select_member ON public.access_tokens FOR SELECT TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
 CREATE POLICY access_tokens_select_owner ON public.access_tokens FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
 ALTER TABLE public.activity_sums ENABLE ROW LEVEL SECURITY;
@@ -3156,7 +3197,13 @@ CREATE POLICY activity_sums_select_owner ON public.activity_sums FOR SELECT TO a
 
 ALTER TABLE public.agent_runs ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY agent_runs_delete_rollup ON public.agent_runs FOR DELETE TO vibeloom_rollup USING (true);
+
+CREATE POLICY agent_runs_insert_rollup ON public.agent_runs FOR INSERT TO vibeloom_rollup WITH CHECK (true);
+
 CREATE POLICY agent_runs_select_owner ON public.agent_runs FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY agent_runs_select_rollup ON public.agent_runs FOR SELECT TO vibeloom_rollup USING (true);
 
 ALTER TABLE public.batches ENABLE ROW LEVEL SECURITY;
 
@@ -3166,11 +3213,25 @@ ALTER TABLE public.deployment ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.dirty_days ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY dirty_days_delete_rollup ON public.dirty_days FOR DELETE TO vibeloom_rollup USING (true);
+
 CREATE POLICY dirty_days_select_owner ON public.dirty_days FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY dirty_days_select_rollup ON public.dirty_days FOR SELECT TO vibeloom_rollup USING (true);
+
+CREATE POLICY dirty_days_update_rollup ON public.dirty_days FOR UPDATE TO vibeloom_rollup USING (true) WITH CHECK (true);
 
 ALTER TABLE public.error_episodes ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY error_episodes_delete_rollup ON public.error_episodes FOR DELETE TO vibeloom_rollup USING (true);
+
+CREATE POLICY error_episodes_insert_rollup ON public.error_episodes FOR INSERT TO vibeloom_rollup WITH CHECK (true);
+
 CREATE POLICY error_episodes_select_owner ON public.error_episodes FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY error_episodes_select_rollup ON public.error_episodes FOR SELECT TO vibeloom_rollup USING (true);
+
+CREATE POLICY error_episodes_update_rollup ON public.error_episodes FOR UPDATE TO vibeloom_rollup USING (true) WITH CHECK (true);
 
 ALTER TABLE public.event_days ENABLE ROW LEVEL SECURITY;
 
@@ -3179,6 +3240,8 @@ CREATE POLICY event_days_select_owner ON public.event_days FOR SELECT TO authent
 ALTER TABLE public.event_kinds ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY event_kinds_select_everybody ON public.event_kinds FOR SELECT TO authenticated USING (true);
+
+CREATE POLICY event_kinds_select_rollup ON public.event_kinds FOR SELECT TO vibeloom_rollup USING (true);
 
 ALTER TABLE public.event_sums ENABLE ROW LEVEL SECURITY;
 
@@ -3192,19 +3255,57 @@ ALTER TABLE public.events ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY events_select_owner ON public.events FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
+CREATE POLICY events_select_rollup ON public.events FOR SELECT TO vibeloom_rollup USING (true);
+
 ALTER TABLE public.handles ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY handles_delete_member ON public.handles FOR DELETE TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY handles_insert_member ON public.handles FOR INSERT TO vibeloom_member WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY handles_select_member ON public.handles FOR SELECT TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
 ALTER TABLE public.job_runs ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY job_runs_select_front ON public.job_runs FOR SELECT TO vibeloom_front USING (true);
+
 ALTER TABLE public.key_challenges ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY key_challenges_delete_member ON public.key_challenges FOR DELETE TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY key_challenges_delete_sources ON public.key_challenges FOR DELETE TO vibeloom_sources USING ((expires_at < now()));
+
+CREATE POLICY key_challenges_insert_member ON public.key_challenges FOR INSERT TO vibeloom_member WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY key_challenges_select_member ON public.key_challenges FOR SELECT TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY key_challenges_select_sources ON public.key_challenges FOR SELECT TO vibeloom_sources USING ((expires_at < now()));
+
 ALTER TABLE public.leaderboard_members ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY leaderboard_members_delete_member ON public.leaderboard_members FOR DELETE TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY leaderboard_members_insert_member ON public.leaderboard_members FOR INSERT TO vibeloom_member WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY leaderboard_members_select_member ON public.leaderboard_members FOR SELECT TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
 CREATE POLICY leaderboard_members_select_owner ON public.leaderboard_members FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
 ALTER TABLE public.leaderboards ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY leaderboards_select_owner ON public.leaderboards FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
+CREATE POLICY leaderboards_delete_member ON public.leaderboards FOR DELETE TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY leaderboards_insert_member ON public.leaderboards FOR INSERT TO vibeloom_member WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY leaderboards_select_member ON public.leaderboards FOR SELECT TO vibeloom_member USING (((owner_id = ( SELECT auth.uid() AS uid)) OR (EXISTS ( SELECT
+   FROM public.leaderboard_members m
+  WHERE ((m.owner_id = ( SELECT auth.uid() AS uid)) AND (m.leaderboard_id = leaderboards.id))))));
+
+CREATE POLICY leaderboards_select_owner ON public.leaderboards FOR SELECT TO authenticated USING (((owner_id = ( SELECT auth.uid() AS uid)) OR (EXISTS ( SELECT
+   FROM public.leaderboard_members m
+  WHERE ((m.owner_id = ( SELECT auth.uid() AS uid)) AND (m.leaderboard_id = leaderboards.id))))));
+
+CREATE POLICY leaderboards_update_member ON public.leaderboards FOR UPDATE TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid))) WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
 
 ALTER TABLE public.model_prices ENABLE ROW LEVEL SECURITY;
 
@@ -3216,7 +3317,17 @@ CREATE POLICY price_lists_select_everybody ON public.price_lists FOR SELECT TO a
 
 ALTER TABLE public.profiles ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY profiles_insert_member ON public.profiles FOR INSERT TO vibeloom_member WITH CHECK ((id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY profiles_select_member ON public.profiles FOR SELECT TO vibeloom_member USING ((id = ( SELECT auth.uid() AS uid)));
+
 CREATE POLICY profiles_select_owner ON public.profiles FOR SELECT TO authenticated USING ((id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY profiles_select_rollup ON public.profiles FOR SELECT TO vibeloom_rollup USING (true);
+
+CREATE POLICY profiles_update_member ON public.profiles FOR UPDATE TO vibeloom_member USING ((id = ( SELECT auth.uid() AS uid))) WITH CHECK ((id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY profiles_update_rollup ON public.profiles FOR UPDATE TO vibeloom_rollup USING (true) WITH CHECK (true);
 
 ALTER TABLE public.project_names ENABLE ROW LEVEL SECURITY;
 
@@ -3224,33 +3335,73 @@ CREATE POLICY project_names_select_owner ON public.project_names FOR SELECT TO a
 
 ALTER TABLE public.public_keys ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY public_keys_insert_member ON public.public_keys FOR INSERT TO vibeloom_member WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY public_keys_select_member ON public.public_keys FOR SELECT TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
 ALTER TABLE public.purge_receipts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY purge_receipts_select_owner ON public.purge_receipts FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
 ALTER TABLE public.session_daily ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY session_daily_delete_rollup ON public.session_daily FOR DELETE TO vibeloom_rollup USING (true);
+
+CREATE POLICY session_daily_insert_rollup ON public.session_daily FOR INSERT TO vibeloom_rollup WITH CHECK (true);
+
 CREATE POLICY session_daily_select_owner ON public.session_daily FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY session_daily_select_rollup ON public.session_daily FOR SELECT TO vibeloom_rollup USING (true);
 
 ALTER TABLE public.source_keys ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY source_keys_insert_member ON public.source_keys FOR INSERT TO vibeloom_member WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY source_keys_select_member ON public.source_keys FOR SELECT TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
 CREATE POLICY source_keys_select_owner ON public.source_keys FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY source_keys_update_member ON public.source_keys FOR UPDATE TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid))) WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
 
 ALTER TABLE public.source_names ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY source_names_insert_member ON public.source_names FOR INSERT TO vibeloom_member WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY source_names_select_member ON public.source_names FOR SELECT TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY source_names_update_member ON public.source_names FOR UPDATE TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid))) WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
 ALTER TABLE public.sources ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY sources_insert_member ON public.sources FOR INSERT TO vibeloom_member WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY sources_select_member ON public.sources FOR SELECT TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
 CREATE POLICY sources_select_owner ON public.sources FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
+CREATE POLICY sources_update_member ON public.sources FOR UPDATE TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid))) WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
 ALTER TABLE public.time_daily ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY time_daily_delete_rollup ON public.time_daily FOR DELETE TO vibeloom_rollup USING (true);
+
+CREATE POLICY time_daily_insert_rollup ON public.time_daily FOR INSERT TO vibeloom_rollup WITH CHECK (true);
+
 CREATE POLICY time_daily_select_owner ON public.time_daily FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY time_daily_select_rollup ON public.time_daily FOR SELECT TO vibeloom_rollup USING (true);
 
 ALTER TABLE public.token_days ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY token_days_select_owner ON public.token_days FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
 ALTER TABLE public.token_hashes ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY token_hashes_delete_member ON public.token_hashes FOR DELETE TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY token_hashes_insert_member ON public.token_hashes FOR INSERT TO vibeloom_member WITH CHECK ((owner_id = ( SELECT auth.uid() AS uid)));
+
+CREATE POLICY token_hashes_select_member ON public.token_hashes FOR SELECT TO vibeloom_member USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
 ALTER TABLE public.token_sums ENABLE ROW LEVEL SECURITY;
 
@@ -3261,13 +3412,21 @@ GRANT USAGE ON SCHEMA dashboards TO vibeloom_grafana;
 GRANT USAGE ON SCHEMA public TO anon;
 GRANT USAGE ON SCHEMA public TO authenticated;
 GRANT USAGE ON SCHEMA public TO service_role;
+GRANT USAGE ON SCHEMA public TO vibeloom_member;
+GRANT USAGE ON SCHEMA public TO vibeloom_door;
 GRANT USAGE ON SCHEMA public TO vibeloom_ingest;
+GRANT USAGE ON SCHEMA public TO vibeloom_query;
+GRANT USAGE ON SCHEMA public TO vibeloom_rollup;
+GRANT USAGE ON SCHEMA public TO vibeloom_accounts;
+GRANT USAGE ON SCHEMA public TO vibeloom_sources;
+GRANT USAGE ON SCHEMA public TO vibeloom_leaderboards;
+GRANT USAGE ON SCHEMA public TO vibeloom_front;
 
 REVOKE ALL ON FUNCTION public.is_timezone(p_name text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.is_timezone(p_name text) TO service_role;
+GRANT ALL ON FUNCTION public.is_timezone(p_name text) TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.add_source_key(p_owner_id uuid, p_name text, p_public_key bytea, p_configured boolean, p_source_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.add_source_key(p_owner_id uuid, p_name text, p_public_key bytea, p_configured boolean, p_source_id uuid) TO service_role;
+GRANT ALL ON FUNCTION public.add_source_key(p_owner_id uuid, p_name text, p_public_key bytea, p_configured boolean, p_source_id uuid) TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.add_to_sums(p_owner_id uuid, p_deltas public.sum_delta[]) FROM PUBLIC;
 
@@ -3278,19 +3437,20 @@ REVOKE ALL ON FUNCTION public.check_key(p_owner_id uuid, p_key_id uuid) FROM PUB
 
 GRANT SELECT ON TABLE public.access_tokens TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.access_tokens TO service_role;
+GRANT SELECT,INSERT,DELETE ON TABLE public.access_tokens TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.create_access_token(p_owner_id uuid, p_name text, p_token_sha256 bytea, p_scopes text[], p_expires_at timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.create_access_token(p_owner_id uuid, p_name text, p_token_sha256 bytea, p_scopes text[], p_expires_at timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION public.create_access_token(p_owner_id uuid, p_name text, p_token_sha256 bytea, p_scopes text[], p_expires_at timestamp with time zone) TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) TO service_role;
+GRANT ALL ON FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.day_start(p_day date, p_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.day_start(p_day date, p_zone text) TO authenticated;
-GRANT ALL ON FUNCTION public.day_start(p_day date, p_zone text) TO service_role;
+GRANT ALL ON FUNCTION public.day_start(p_day date, p_zone text) TO vibeloom_rollup;
 
 REVOKE ALL ON FUNCTION public.delete_access_token(p_owner_id uuid, p_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.delete_access_token(p_owner_id uuid, p_id uuid) TO service_role;
+GRANT ALL ON FUNCTION public.delete_access_token(p_owner_id uuid, p_id uuid) TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.delete_account(p_owner_id uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.delete_account(p_owner_id uuid, p_limit integer) TO service_role;
@@ -3308,13 +3468,29 @@ REVOKE ALL ON FUNCTION public.detailed_cost(p_prices public.model_prices[], p_in
 GRANT ALL ON FUNCTION public.detailed_cost(p_prices public.model_prices[], p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_payload jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION public.ensure_deployment_owner(p_email text, p_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.ensure_deployment_owner(p_email text, p_id uuid) TO service_role;
+GRANT ALL ON FUNCTION public.ensure_deployment_owner(p_email text, p_id uuid) TO vibeloom_door;
 
 REVOKE ALL ON FUNCTION public.ensure_profile(p_id uuid, p_email text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.ensure_profile(p_id uuid, p_email text) TO service_role;
+GRANT ALL ON FUNCTION public.ensure_profile(p_id uuid, p_email text) TO vibeloom_member;
 
 GRANT SELECT ON TABLE public.profiles TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.profiles TO service_role;
+GRANT SELECT,INSERT ON TABLE public.profiles TO vibeloom_member;
+GRANT SELECT ON TABLE public.profiles TO vibeloom_rollup;
+
+GRANT UPDATE(handle) ON TABLE public.profiles TO vibeloom_member;
+
+GRANT UPDATE(email) ON TABLE public.profiles TO vibeloom_member;
+
+GRANT UPDATE(timezone) ON TABLE public.profiles TO vibeloom_member;
+
+GRANT UPDATE(idle_timeout_minutes) ON TABLE public.profiles TO vibeloom_member;
+
+GRANT UPDATE(retention_months) ON TABLE public.profiles TO vibeloom_member;
+
+GRANT UPDATE(leaderboard_opt_in) ON TABLE public.profiles TO vibeloom_member;
+
+GRANT UPDATE(purged_before) ON TABLE public.profiles TO vibeloom_rollup;
 
 REVOKE ALL ON FUNCTION public.has_folded_days(p_zone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.has_folded_days(p_zone text) TO authenticated;
@@ -3341,24 +3517,31 @@ REVOKE ALL ON FUNCTION public.find_source_keys(p_source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_source_keys(p_source text) TO vibeloom_ingest;
 
 REVOKE ALL ON FUNCTION public.fold_days(p_owner_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.fold_days(p_owner_id uuid) TO service_role;
+GRANT ALL ON FUNCTION public.fold_days(p_owner_id uuid) TO vibeloom_rollup;
 
 REVOKE ALL ON FUNCTION public.is_directory_slug(p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea) TO service_role;
+GRANT ALL ON FUNCTION public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea) TO vibeloom_member;
+
+REVOKE ALL ON FUNCTION public.lock_own_sums() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.lock_own_sums() TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.lock_sums(p_owner_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.lock_sums(p_owner_id uuid) TO service_role;
 
 REVOKE ALL ON FUNCTION public.make_event_partitions(p_now timestamp with time zone, p_months_back integer, p_months_ahead integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.make_event_partitions(p_now timestamp with time zone, p_months_back integer, p_months_ahead integer) TO service_role;
+GRANT ALL ON FUNCTION public.make_event_partitions(p_now timestamp with time zone, p_months_back integer, p_months_ahead integer) TO vibeloom_ingest;
 
 REVOKE ALL ON FUNCTION public.mark_days(p_owner_id uuid, p_days date[]) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.mark_days(p_owner_id uuid, p_days date[]) TO service_role;
+
+REVOKE ALL ON FUNCTION public.mark_own_days() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.mark_own_days() TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.note_job_run(name text, succeeded boolean, seconds double precision) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.note_job_run(name text, succeeded boolean, seconds double precision) TO service_role;
+GRANT ALL ON FUNCTION public.note_job_run(name text, succeeded boolean, seconds double precision) TO vibeloom_ingest;
+GRANT ALL ON FUNCTION public.note_job_run(name text, succeeded boolean, seconds double precision) TO vibeloom_rollup;
+GRANT ALL ON FUNCTION public.note_job_run(name text, succeeded boolean, seconds double precision) TO vibeloom_sources;
+GRANT ALL ON FUNCTION public.note_job_run(name text, succeeded boolean, seconds double precision) TO vibeloom_front;
 
 REVOKE ALL ON FUNCTION public.price_mode(p_payload jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.price_mode(p_payload jsonb) TO service_role;
@@ -3367,18 +3550,19 @@ REVOKE ALL ON FUNCTION public.price_names(p_model text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.price_names(p_model text) TO service_role;
 
 REVOKE ALL ON FUNCTION public.purge_events(p_owner_id uuid, p_months integer, p_now timestamp with time zone, p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.purge_events(p_owner_id uuid, p_months integer, p_now timestamp with time zone, p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION public.purge_events(p_owner_id uuid, p_months integer, p_now timestamp with time zone, p_limit integer) TO vibeloom_rollup;
 
 REVOKE ALL ON FUNCTION public.rank_leaderboard(p_leaderboard_id uuid, p_metric text, p_from timestamp with time zone, p_to timestamp with time zone, p_after_value numeric, p_after_handle text, p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.rank_leaderboard(p_leaderboard_id uuid, p_metric text, p_from timestamp with time zone, p_to timestamp with time zone, p_after_value numeric, p_after_handle text, p_limit integer) TO service_role;
+GRANT ALL ON FUNCTION public.rank_leaderboard(p_leaderboard_id uuid, p_metric text, p_from timestamp with time zone, p_to timestamp with time zone, p_after_value numeric, p_after_handle text, p_limit integer) TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.read_project(p_owner_id uuid, p_name text) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.redeem_key_challenge(p_owner_id uuid, p_challenge text) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.redeem_key_challenge(p_owner_id uuid, p_challenge text) TO service_role;
+GRANT ALL ON FUNCTION public.redeem_key_challenge(p_owner_id uuid, p_challenge text) TO vibeloom_member;
 
 GRANT SELECT ON TABLE public.events TO authenticated;
 GRANT SELECT ON TABLE public.events TO service_role;
+GRANT SELECT ON TABLE public.events TO vibeloom_rollup;
 
 REVOKE ALL ON FUNCTION public.register_revisions(p_owner_id uuid, p_source_id uuid, p_events jsonb, OUT kept_ids text[], OUT kept_times timestamp with time zone[], OUT replaced public.events[]) FROM PUBLIC;
 
@@ -3389,13 +3573,13 @@ REVOKE ALL ON FUNCTION public.request_cost(p_prices public.model_prices[], p_inp
 GRANT ALL ON FUNCTION public.request_cost(p_prices public.model_prices[], p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_cache_write_1h bigint) TO service_role;
 
 REVOKE ALL ON FUNCTION public.revoke_source_key(p_owner_id uuid, p_source_id uuid, p_key_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.revoke_source_key(p_owner_id uuid, p_source_id uuid, p_key_id uuid) TO service_role;
+GRANT ALL ON FUNCTION public.revoke_source_key(p_owner_id uuid, p_source_id uuid, p_key_id uuid) TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.schema_version() FROM PUBLIC;
-GRANT ALL ON FUNCTION public.schema_version() TO service_role;
+GRANT ALL ON FUNCTION public.schema_version() TO vibeloom_front;
 
 REVOKE ALL ON FUNCTION public.service_health(p_now timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.service_health(p_now timestamp with time zone) TO service_role;
+GRANT ALL ON FUNCTION public.service_health(p_now timestamp with time zone) TO vibeloom_front;
 
 REVOKE ALL ON FUNCTION public.share_sums(p_owner_id uuid) FROM PUBLIC;
 
@@ -3414,13 +3598,13 @@ REVOKE ALL ON FUNCTION public.token_count(p_value jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.token_count(p_value jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION public.update_profile(p_id uuid, p_handle text, p_timezone text, p_idle_timeout_minutes integer, p_retention_months integer, p_leaderboard_opt_in boolean) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.update_profile(p_id uuid, p_handle text, p_timezone text, p_idle_timeout_minutes integer, p_retention_months integer, p_leaderboard_opt_in boolean) TO service_role;
+GRANT ALL ON FUNCTION public.update_profile(p_id uuid, p_handle text, p_timezone text, p_idle_timeout_minutes integer, p_retention_months integer, p_leaderboard_opt_in boolean) TO vibeloom_member;
 
 REVOKE ALL ON FUNCTION public.usage_cost(p_prices public.model_prices[], p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_payload jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.usage_cost(p_prices public.model_prices[], p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_payload jsonb) TO service_role;
 
 REVOKE ALL ON FUNCTION public.use_access_token(p_token_sha256 bytea) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.use_access_token(p_token_sha256 bytea) TO service_role;
+GRANT ALL ON FUNCTION public.use_access_token(p_token_sha256 bytea) TO vibeloom_door;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.deployment TO service_role;
 
@@ -3436,20 +3620,28 @@ GRANT SELECT,DELETE,UPDATE ON TABLE public.batches TO service_role;
 
 GRANT SELECT ON TABLE public.sources TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sources TO service_role;
+GRANT SELECT,INSERT ON TABLE public.sources TO vibeloom_member;
+
+GRANT UPDATE(expected_every_hours) ON TABLE public.sources TO vibeloom_member;
 
 GRANT SELECT ON TABLE dashboards.batches TO vibeloom_grafana;
 
 GRANT SELECT ON TABLE public.error_episodes TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.error_episodes TO service_role;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.error_episodes TO vibeloom_rollup;
 
 GRANT SELECT ON TABLE dashboards.errors_by_class TO vibeloom_grafana;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.job_runs TO service_role;
+GRANT SELECT ON TABLE public.job_runs TO vibeloom_front;
 
 GRANT SELECT ON TABLE dashboards.job_runs TO vibeloom_grafana;
 
 GRANT SELECT ON TABLE public.dirty_days TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.dirty_days TO service_role;
+GRANT SELECT,DELETE ON TABLE public.dirty_days TO vibeloom_rollup;
+
+GRANT UPDATE(marked_at) ON TABLE public.dirty_days TO vibeloom_rollup;
 
 GRANT SELECT ON TABLE dashboards.pending_days TO vibeloom_grafana;
 
@@ -3457,6 +3649,7 @@ GRANT SELECT ON TABLE dashboards.sources TO vibeloom_grafana;
 
 GRANT SELECT ON TABLE public.time_daily TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.time_daily TO service_role;
+GRANT SELECT,INSERT,DELETE ON TABLE public.time_daily TO vibeloom_rollup;
 
 GRANT SELECT ON TABLE dashboards.time_by_language TO vibeloom_grafana;
 
@@ -3464,32 +3657,45 @@ GRANT SELECT ON TABLE dashboards.tokens_by_model TO vibeloom_grafana;
 
 GRANT SELECT ON TABLE public.agent_runs TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.agent_runs TO service_role;
+GRANT SELECT,INSERT,DELETE ON TABLE public.agent_runs TO vibeloom_rollup;
 
 GRANT SELECT ON TABLE public.errors_daily TO authenticated;
 GRANT SELECT ON TABLE public.errors_daily TO service_role;
 
 GRANT SELECT ON TABLE public.event_kinds TO authenticated;
 GRANT SELECT ON TABLE public.event_kinds TO service_role;
+GRANT SELECT ON TABLE public.event_kinds TO vibeloom_rollup;
 
 GRANT SELECT ON TABLE public.event_versions TO authenticated;
 GRANT SELECT,DELETE ON TABLE public.event_versions TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.handles TO service_role;
+GRANT SELECT,INSERT,DELETE ON TABLE public.handles TO vibeloom_member;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.key_challenges TO service_role;
+GRANT SELECT,INSERT,DELETE ON TABLE public.key_challenges TO vibeloom_member;
+GRANT SELECT,DELETE ON TABLE public.key_challenges TO vibeloom_sources;
 
 GRANT SELECT ON TABLE public.leaderboard_members TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.leaderboard_members TO service_role;
+GRANT SELECT,INSERT,DELETE ON TABLE public.leaderboard_members TO vibeloom_member;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.leaderboards TO service_role;
+GRANT INSERT,DELETE ON TABLE public.leaderboards TO vibeloom_member;
 
 GRANT SELECT(id) ON TABLE public.leaderboards TO authenticated;
+GRANT SELECT(id) ON TABLE public.leaderboards TO vibeloom_member;
 
 GRANT SELECT(owner_id) ON TABLE public.leaderboards TO authenticated;
+GRANT SELECT(owner_id) ON TABLE public.leaderboards TO vibeloom_member;
 
 GRANT SELECT(name) ON TABLE public.leaderboards TO authenticated;
+GRANT SELECT(name) ON TABLE public.leaderboards TO vibeloom_member;
+
+GRANT UPDATE(code_sha256) ON TABLE public.leaderboards TO vibeloom_member;
 
 GRANT SELECT(created_at) ON TABLE public.leaderboards TO authenticated;
+GRANT SELECT(created_at) ON TABLE public.leaderboards TO vibeloom_member;
 
 GRANT SELECT ON TABLE public.mv_emotions TO authenticated;
 GRANT SELECT ON TABLE public.mv_emotions TO service_role;
@@ -3513,16 +3719,29 @@ GRANT SELECT ON TABLE public.project_names TO authenticated;
 GRANT SELECT,DELETE ON TABLE public.project_names TO service_role;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.public_keys TO service_role;
+GRANT SELECT,INSERT ON TABLE public.public_keys TO vibeloom_member;
 
 GRANT SELECT ON TABLE public.purge_receipts TO authenticated;
 GRANT SELECT,INSERT,DELETE ON TABLE public.purge_receipts TO service_role;
 
 GRANT SELECT ON TABLE public.session_daily TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.session_daily TO service_role;
+GRANT SELECT,INSERT,DELETE ON TABLE public.session_daily TO vibeloom_rollup;
 
 GRANT SELECT ON TABLE public.source_keys TO authenticated;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.source_keys TO service_role;
+GRANT SELECT,INSERT ON TABLE public.source_keys TO vibeloom_member;
+
+GRANT UPDATE(source_id) ON TABLE public.source_keys TO vibeloom_member;
+
+GRANT UPDATE(created_at) ON TABLE public.source_keys TO vibeloom_member;
+
+GRANT UPDATE(revoked_at) ON TABLE public.source_keys TO vibeloom_member;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.source_names TO service_role;
+GRANT SELECT,INSERT ON TABLE public.source_names TO vibeloom_member;
+
+GRANT UPDATE(source_id) ON TABLE public.source_names TO vibeloom_member;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.token_hashes TO service_role;
+GRANT SELECT,INSERT,DELETE ON TABLE public.token_hashes TO vibeloom_member;

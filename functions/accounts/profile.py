@@ -66,7 +66,7 @@ def change(user: User, changes: ProfileChanges, if_match: str | None) -> Profile
     asked = changes.model_dump(exclude_unset=True)
     if "timezone" in asked and not _ZONE.fullmatch(asked["timezone"]):
         raise _unknown_zone(asked["timezone"])
-    with db.service("only the house writes profiles") as connection:
+    with db.transaction(user.writing) as connection:
         queries.lock_profile(connection, id=user.id)
         current = _from_row(queries.find_profile(connection, id=user.id))
         if not _matches(current, if_match):

@@ -26,7 +26,7 @@ def issue(user: User, new: NewToken, now: datetime) -> IssuedToken:
         raise Forbidden(f"This token cannot give the scope {beyond[0]}, which it lacks.")
     expires_at = now + timedelta(days=new.expires_in_days) if new.expires_in_days else None
     secret = bearer.TOKEN_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-    with db.service("only the house writes tokens") as connection:
+    with db.transaction(user.writing) as connection:
         row = queries.create_access_token(
             connection,
             owner_id=user.id,
@@ -55,7 +55,7 @@ def page(user: User, limit: int, after: UUID | None) -> Tokens:
 
 def delete(user: User, token_id: UUID) -> None:
     """Revokes a token. Raises `NotFound`."""
-    with db.service("only the house writes tokens") as connection:
+    with db.transaction(user.writing) as connection:
         deleted = queries.delete_access_token(connection, owner_id=user.id, id=token_id)
     if not deleted:
         raise NotFound("You have no such token.")

@@ -20,6 +20,11 @@ class User:
         """The JSON that auth.uid() reads."""
         return json.dumps({"sub": str(self.id), "role": self.role})
 
+    @property
+    def writing(self) -> "Member":
+        """The same person, to write their own rows."""
+        return Member(self.id)
+
     def may(self, scope: str) -> bool:
         """Whether the sign-in or the token allows `scope`."""
         return self.scopes is None or scope in self.scopes
@@ -39,12 +44,30 @@ class Monitor:
 
 
 @dataclass(frozen=True)
-class Service:
-    """The house itself, past row-level security. Made by `db.service` alone."""
+class Member:
+    """A person who writes their own rows, under a role that PostgREST cannot become."""
 
-    reason: str
-    role = "service_role"
-    claims = '{"role": "service_role"}'
+    id: UUID
+    role = "vibeloom_member"
+
+    @property
+    def claims(self) -> str:
+        """The JSON that auth.uid() reads."""
+        return json.dumps({"sub": str(self.id), "role": self.role})
 
 
-Actor = User | Monitor | Service
+@dataclass(frozen=True)
+class Room:
+    """A room that works for everybody, with exactly the rights of its role."""
+
+    name: str  # of the room, or `door`, which finds out who is asking
+    reason: str  # why no person can do it
+    claims = "{}"
+
+    @property
+    def role(self) -> str:
+        """The role that migrations/…_grant_rooms.sql gives its rights to."""
+        return f"vibeloom_{self.name}"
+
+
+Actor = User | Monitor | Member | Room

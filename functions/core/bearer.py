@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from functions.core import db, sql
-from functions.core.actor import User
+from functions.core.actor import Member, Room, User
 from functions.core.config import JwtConfig, config
 from functions.core.errors import InvalidToken, MissingAuth, Unavailable
 from functions.core.observability import logger
@@ -59,7 +59,7 @@ def hash_token(token: str) -> bytes:
 @functools.cache
 def deployment_owner() -> UUID:
     """The owner account of this deployment, made when there is none."""
-    with db.service("the deployment's owner account must exist") as connection:
+    with db.transaction(Room("door", "the deployment's owner must exist")) as connection:
         owner: UUID = queries.ensure_deployment_owner(
             connection, email=config().owner_email, id=config().owner_id
         )
@@ -96,8 +96,8 @@ def require_token(headers: Mapping[str, str], expected: Secret | None) -> None:
 
 
 def _token_user(token: str) -> User:
-    rows = db.service_call(
-        "a token is looked up before anybody is known",
+    rows = db.call(
+        Room("door", "a token is looked up before anybody is known"),
         queries.use_access_token.sql,
         {"token_sha256": hash_token(token)},
     )
@@ -138,7 +138,7 @@ def _email(claim: object) -> str | None:
 
 @functools.lru_cache(maxsize=1_024)
 def _ensure_profile(user: UUID, email: str | None) -> None:
-    with db.service("the first sign-in of a person makes their profile") as connection:
+    with db.transaction(Member(user)) as connection:
         queries.ensure_profile(connection, id=user, email=email)
 
 

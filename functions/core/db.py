@@ -18,12 +18,12 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from functions.core import errors
-from functions.core.actor import Actor, Service
+from functions.core.actor import Actor
 from functions.core.config import config
 from functions.core.observability import logger
 
 # The newest migration that this code was written against; `/readyz` compares. A test holds it.
-SCHEMA_VERSION = "20261120170100"
+SCHEMA_VERSION = "20261120180000"
 
 CONNECT_TIMEOUT = 5  # s; a caller that waits longer is better served by a 503
 
@@ -175,14 +175,6 @@ def ask(connection: Connection, *statements: tuple[str, Mapping[str, Any]]) -> l
     return [cursor.fetchall() for cursor in cursors]
 
 
-@contextmanager
-def service(reason: str, mode: str = WRITING) -> Iterator[Connection]:
-    """A transaction past row-level security. `reason` says why no actor can do it."""
-    logger.debug("service transaction", reason=reason)
-    with transaction(Service(reason), mode) as connection:
-        yield connection
-
-
 def call(
     actor: Actor,
     statement: str,
@@ -197,13 +189,6 @@ def call(
     """
     with _transaction(actor, mode, (statement, parameters), refusals=refusals) as (_, cursor):
         return cursor.fetchall()
-
-
-def service_call(
-    reason: str, statement: str, parameters: Mapping[str, Any], mode: str = WRITING
-) -> list[TupleRow]:
-    """One statement past row-level security, in two round trips; `reason` as in `service`."""
-    return call(Service(reason), statement, parameters, mode)
 
 
 # What a statement may report, in the domain's words: SQLSTATE → error. VL… are our own.

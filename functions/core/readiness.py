@@ -3,6 +3,7 @@
 from psycopg import errors as pg
 
 from functions.core import db, sql
+from functions.core.actor import Room
 from functions.core.errors import Unavailable
 
 REMEDY = "run `python -m migrations.apply`"
@@ -12,7 +13,7 @@ queries = sql.load(__file__)
 
 def check() -> dict[str, str]:
     """The state of the database. Raises `Unavailable` with the reason."""
-    with db.service("the schema's version is not any user's data") as connection:
+    with db.transaction(Room("front", "the schema's version is not any user's data")) as connection:
         try:
             version: str | None = queries.schema_version(connection)
             too_mighty: bool = queries.is_past_row_level_security(connection)

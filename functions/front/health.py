@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.core import db, metrics, sql
+from functions.core.actor import Room
 from functions.core.observability import logger
 
 queries = sql.load(__file__)
@@ -28,7 +29,7 @@ def check(now: datetime, late_after: Mapping[str, timedelta]) -> Health:
 
     Raises `Unavailable`.
     """
-    with db.service("the health of the house is the sum of everybody's") as connection:
+    with db.transaction(Room("front", "figures are sums over everybody")) as connection:
         [row] = queries.service_health(connection)
         runs = list(queries.list_job_runs(connection))
     succeeded = {name: at for name, _, at in runs if at is not None}

@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 
 from functions.core import db, metrics
-from functions.core.actor import Monitor
+from functions.core.actor import Monitor, Room
 from functions.core.errors import InternalError, KeyRevoked, PayloadTooLarge
 from functions.ingest import batch, signing
 from functions.ingest.models import MAX_SENT, Accepted
@@ -62,6 +62,6 @@ def _message(events: int, inserted: int) -> str:
 
 def make_partitions() -> int:
     """Makes the monthly partitions that are missing; returns how many."""
-    with db.service("partitions are the table owner's") as connection:
+    with db.transaction(Room("ingest", "partitions are the table owner's")) as connection:
         made: int = signing.queries.make_event_partitions(connection)
     return made

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from functions.core import bearer, db, ed25519, sql
-from functions.core.actor import Monitor
+from functions.core.actor import Member, Monitor
 from functions.core.config import config
 from functions.core.errors import ApiError, Unauthenticated
 from functions.core.observability import logger
@@ -121,11 +121,10 @@ def register_configured_keys() -> None:
     A key that cannot be registered (the name is somebody else's, a third key) is logged and left
     out; the others must not suffer.
     """
-    keys = config().configured_keys
-    owner = bearer.deployment_owner() if keys else None
-    for key in keys:
+    for key in config().configured_keys:
+        owner = bearer.deployment_owner()
         try:
-            with db.service("configured keys belong to the deployment's owner") as connection:
+            with db.transaction(Member(owner)) as connection:
                 queries.add_configured_key(
                     connection,
                     owner_id=owner,

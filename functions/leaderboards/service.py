@@ -62,19 +62,15 @@ class Question:
 
 def visible(user: User) -> Leaderboards:
     """The public leaderboard and those that `user` is a member of."""
-    rows = db.service_call(
-        "a member sees the name of a board that is another's",
-        queries.list_leaderboards.sql,
-        {"member_id": user.id, "id": None},
-        db.READING,
-    )
+    which = {"member_id": user.id, "id": None}
+    rows = db.call(user, queries.list_leaderboards.sql, which, db.READING)
     return Leaderboards(items=[PUBLIC_BOARD, *map(_from_row, rows)])
 
 
 def create(user: User, name: str) -> InvitingLeaderboard:
     """A private leaderboard with `user` in it. Raises `TooManyLeaderboards`."""
     code = _new_code()
-    with db.service("only the house writes leaderboards") as connection:
+    with db.transaction(user.writing) as connection:
         board_id = queries.create_leaderboard(
             connection, owner_id=user.id, name=name, code_sha256=_digest(code)
         )
@@ -87,7 +83,7 @@ def create(user: User, name: str) -> InvitingLeaderboard:
 def replace_code(user: User, board_id: UUID) -> InvitingLeaderboard:
     """A new invitation; the old one opens nothing any more. Raises `NotFound`."""
     code = _new_code()
-    with db.service("only the house writes leaderboards") as connection:
+    with db.transaction(user.writing) as connection:
         replaced = queries.replace_leaderboard_code(
             connection, owner_id=user.id, id=board_id, code_sha256=_digest(code)
         )
@@ -102,7 +98,7 @@ def join(user: User, code: str) -> Leaderboard:
 
     Raises `NotFound`, `TooManyLeaderboards`, `LeaderboardFull`.
     """
-    with db.service("an invitation opens what is not yet one's own") as connection:
+    with db.transaction(user.writing) as connection:
         outcome, board_id = queries.join_leaderboard(
             connection, owner_id=user.id, code_sha256=_digest(code)
         )
@@ -117,7 +113,7 @@ def join(user: User, code: str) -> Leaderboard:
 
 def leave(user: User, board_id: UUID) -> None:
     """`user` is not shown there from now on. Raises `NotFound`, `OwnerStays`."""
-    with db.service("only the house writes leaderboards") as connection:
+    with db.transaction(user.writing) as connection:
         left = queries.leave_leaderboard(connection, owner_id=user.id, id=board_id)
         if not left:
             _board(connection, user, board_id)
@@ -126,7 +122,7 @@ def leave(user: User, board_id: UUID) -> None:
 
 def delete(user: User, board_id: UUID) -> None:
     """The board and its memberships are gone. Raises `NotFound`."""
-    with db.service("only the house writes leaderboards") as connection:
+    with db.transaction(user.writing) as connection:
         deleted = queries.delete_leaderboard(connection, owner_id=user.id, id=board_id)
     if not deleted:
         raise NotFound("You own no such leaderboard.")
@@ -139,9 +135,7 @@ def ranking(user: User, board_id: UUID | None, asked: Question, now: datetime) -
     """
     after_value, after_handle = _parse_cursor(asked.cursor)
     starts_at, ends_at = bounds(asked.period, now)
-    with db.service(
-        "a ranking sums what others did and shows their handles", db.READING
-    ) as connection:
+    with db.transaction(user.writing, db.READING) as connection:
         board = PUBLIC_BOARD if board_id is None else _board(connection, user, board_id)
         rows = list(
             queries.rank_leaderboard(

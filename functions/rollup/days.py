@@ -17,7 +17,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from functions.core import db, sql
-from functions.core.actor import User
+from functions.core.actor import Room, User
 from functions.core.db import Connection
 from functions.rollup import lanes
 
@@ -72,7 +72,7 @@ def refresh_days(owner: UUID, first: date, last: date, stop: float = math.inf) -
             return
         claimed = _refresh(owner, [day for day, _ in marked], [at for _, at in marked])
         if not claimed:  # somebody is marking or computing them at this moment
-            with db.service("a day's mark is waited for") as connection:
+            with db.transaction(Room("rollup", "a day's mark is waited for")) as connection:
                 list(queries.wait_for_day(connection, **asked))
         done += max(claimed, 1)
 
@@ -83,13 +83,13 @@ def refresh_dirty_days() -> int:
     Owners whose turn has not come after `LONGEST` are left to the next run.
     """
     stop = time.monotonic() + LONGEST
-    with db.service("whose days are dirty is the house's to know") as connection:
+    with db.transaction(Room("rollup", "looks whose days are dirty")) as connection:
         waiting = list(queries.dirty_owners(connection, most=MAX_OWNERS))
     done = 0
     for owner, first, last in waiting:
         if time.monotonic() > stop:
             break
-        with db.service("only the house writes sums") as connection:
+        with db.transaction(Room("rollup", "only the house writes sums")) as connection:
             queries.fold_days(connection, owner=owner)
         refresh_days(owner, first, last, stop)
         done += 1
@@ -120,7 +120,7 @@ def _refresh(owner: UUID, days: Sequence[date], marks: Sequence[datetime]) -> in
 
     for first, last in _runs(days):
         recompute_errors(owner, first, last)
-    with db.service("only the house writes daily figures") as connection:
+    with db.transaction(Room("rollup", "only the house writes daily figures")) as connection:
         list(queries.lock_owner(connection, owner=owner))
         list(queries.hold_profile(connection, owner=owner))
         rows = queries.claim_days(connection, owner=owner, days=list(days), marks=list(marks))

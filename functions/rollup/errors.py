@@ -18,6 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from functions.core import db, sql
+from functions.core.actor import Room
 from functions.core.db import Connection
 from functions.rollup import failures
 from functions.rollup.failures import Episode, Key, Open, Run
@@ -33,7 +34,7 @@ def recompute_errors(owner: UUID, first: date, last: date) -> None:
     Days are of the owner's zone. One transaction; may be run again, and twice at once. What lies
     before `profiles.purged_before` is kept as it is: the events that it came from are gone.
     """
-    with db.service("error episodes are the house's to write") as connection:
+    with db.transaction(Room("rollup", "error episodes are the house's to write")) as connection:
         queries.lock_errors(connection, owner=owner)
         stretch = queries.find_stretch(connection, owner=owner, first=first, last=last)
         if stretch is None or stretch[0] >= stretch[1]:  # no such account; all of it is purged

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from functions.core import db, sql
+from functions.core.actor import Room
 from functions.core.config import config
 from functions.rollup.days import LONGEST
 
@@ -24,7 +25,7 @@ def purge_expired(now: datetime) -> int:
     done after `LONGEST`.
     """
     months = config().retention_months
-    with db.service("retention is the house's duty to everybody") as connection:
+    with db.transaction(Room("rollup", "retention is the house's duty to everybody")) as connection:
         owners = [owner for (owner,) in queries.list_retained(connection, months=months)]
     purged = 0
     stop = time.monotonic() + LONGEST
@@ -40,7 +41,7 @@ def purge_expired(now: datetime) -> int:
 
 
 def _purge_step(owner: UUID, months: int | None, now: datetime) -> int:
-    with db.service("retention is the house's duty to everybody") as connection:
+    with db.transaction(Room("rollup", "retention is the house's duty to everybody")) as connection:
         gone: int = queries.purge_events(
             connection, owner_id=owner, months=months, now=now, limit=STEP
         )

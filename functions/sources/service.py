@@ -7,7 +7,7 @@ from uuid import UUID
 from psycopg.rows import TupleRow
 
 from functions.core import db, ed25519, sql
-from functions.core.actor import User
+from functions.core.actor import Room, User
 from functions.core.errors import ApiError, Invalid, NotFound
 from functions.sources.models import (
     Challenge,
@@ -57,7 +57,7 @@ def challenge(user: User, now: datetime) -> Challenge:
     """A nonce that one registration of `user`'s may use."""
     nonce = secrets.token_urlsafe(32)
     expires_at = now + CHALLENGE_LIFETIME
-    with db.service("challenges are nobody's to read") as connection:
+    with db.transaction(user.writing) as connection:
         queries.create_key_challenge(
             connection, owner_id=user.id, challenge=nonce, expires_at=expires_at
         )
@@ -87,14 +87,14 @@ def change(user: User, source_id: UUID, changes: SourceChanges) -> Source:
     """The source after `changes`. Raises `NotFound`."""
     asked = changes.model_dump(exclude_unset=True)
     if asked:
-        with db.service("only the house writes sources") as connection:
+        with db.transaction(user.writing) as connection:
             queries.update_source(connection, owner_id=user.id, source_id=source_id, **asked)
     return _source(user, source_id)
 
 
 def revoke_key(user: User, source_id: UUID, key_id: UUID) -> None:
     """Batches that this key signed are refused from now on. Raises `NotFound`."""
-    with db.service("only the house writes keys") as connection:
+    with db.transaction(user.writing) as connection:
         revoked = queries.revoke_source_key(
             connection, owner_id=user.id, source_id=source_id, key_id=key_id
         )
@@ -111,7 +111,7 @@ def page(user: User, limit: int, after: str | None) -> Sources:
 
 def delete_expired_challenges(now: datetime) -> None:
     """Clears the nonces that nobody used."""
-    with db.service("challenges are nobody's to read") as connection:
+    with db.transaction(Room("sources", "nobody else clears what was never used")) as connection:
         queries.delete_expired_challenges(connection, before=now)
 
 
@@ -129,7 +129,7 @@ def _add_key(user: User, name: str, proof: Proof, source_id: UUID | None) -> tup
     ).encode()
     if not ed25519.verify(public_key, signature, statement):
         raise InvalidProof
-    with db.service("only the house writes keys, after a proof of possession") as connection:
+    with db.transaction(user.writing) as connection:
         if not queries.redeem_key_challenge(
             connection, owner_id=user.id, challenge=proof.challenge
         ):

@@ -89,56 +89,39 @@ def test_sql_lives_in_sql_files() -> None:
     assert found == set()
 
 
-SERVICE_CALLS = ("db.service", "service", "db.service_call", "service_call")
-
-# Every way around row-level security, with its reason. A new one is a decision, not an accident.
-SERVICE_USES = {
-    (
-        "functions/leaderboards/service.py",
-        "a member sees the name of a board that is another's",
-    ): 1,
-    (
-        "functions/leaderboards/service.py",
-        "a ranking sums what others did and shows their handles",
-    ): 1,
-    ("functions/leaderboards/service.py", "an invitation opens what is not yet one's own"): 1,
-    ("functions/leaderboards/service.py", "only the house writes leaderboards"): 4,
-    ("functions/accounts/profile.py", "only the house writes profiles"): 1,
-    ("functions/rollup/retention.py", "retention is the house's duty to everybody"): 2,
-    ("functions/rollup/errors.py", "error episodes are the house's to write"): 1,
-    ("functions/rollup/service.py", "only the house counts"): 2,
-    ("functions/rollup/days.py", "a day's mark is waited for"): 1,
-    ("functions/rollup/days.py", "whose days are dirty is the house's to know"): 1,
-    ("functions/rollup/days.py", "only the house writes daily figures"): 1,
-    ("functions/sources/service.py", "challenges are nobody's to read"): 2,
-    ("functions/sources/service.py", "only the house writes keys"): 1,
-    ("functions/sources/service.py", "only the house writes keys, after a proof of possession"): 1,
-    ("functions/accounts/tokens.py", "only the house writes tokens"): 2,
-    ("functions/core/bearer.py", "a token is looked up before anybody is known"): 1,
-    ("functions/core/bearer.py", "the deployment's owner account must exist"): 1,
-    ("functions/core/bearer.py", "the first sign-in of a person makes their profile"): 1,
-    ("functions/front/health.py", "the health of the house is the sum of everybody's"): 1,
-    ("functions/jobs.py", "only the house notes what its schedule did"): 1,
-    ("functions/sources/service.py", "only the house writes sources"): 1,
-    ("functions/core/readiness.py", "the schema's version is not any user's data"): 1,
-    ("functions/ingest/service.py", "partitions are the table owner's"): 1,
-    ("functions/ingest/signing.py", "configured keys belong to the deployment's owner"): 1,
+# Every transaction of a room instead of a person's, with its reason. A new one is a decision and no
+# accident. The room is a literal: nothing that is sent chooses a role.
+ROOM_USES = {
+    ("functions/rollup/retention.py", "rollup", "retention is the house's duty to everybody"): 2,
+    ("functions/rollup/errors.py", "rollup", "error episodes are the house's to write"): 1,
+    ("functions/rollup/days.py", "rollup", "a day's mark is waited for"): 1,
+    ("functions/rollup/days.py", "rollup", "looks whose days are dirty"): 1,
+    ("functions/rollup/days.py", "rollup", "only the house writes daily figures"): 1,
+    ("functions/rollup/days.py", "rollup", "only the house writes sums"): 1,
+    ("functions/sources/service.py", "sources", "nobody else clears what was never used"): 1,
+    ("functions/core/bearer.py", "door", "a token is looked up before anybody is known"): 1,
+    ("functions/core/bearer.py", "door", "the deployment's owner must exist"): 1,
+    ("functions/front/health.py", "front", "figures are sums over everybody"): 1,
+    ("functions/jobs.py", "JOBS[name].room", "a job's run is noted"): 1,
+    ("functions/core/readiness.py", "front", "the schema's version is not any user's data"): 1,
+    ("functions/ingest/service.py", "ingest", "partitions are the table owner's"): 1,
 }
 
 
-def test_every_way_around_rls_is_listed() -> None:
-    """`db.service` takes a literal reason, and each stands in the table above."""
-    found: dict[tuple[str, str], int] = {}
+def test_every_use_of_a_room_s_rights_is_listed() -> None:
+    """`Room(name, reason)` has a literal reason, and each stands in the table above."""
+    found: dict[tuple[str, str, str], int] = {}
     for file in SOURCES:
+        if "from functions.core.room import" in file.read_text():
+            continue
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) in SERVICE_CALLS:
-                reason = node.args[0]
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Room":
+                room, reason = node.args
                 assert isinstance(reason, ast.Constant), f"{file}: the reason must be a literal"
-                key = (relative(file), str(reason.value))
+                name = str(room.value) if isinstance(room, ast.Constant) else ast.unparse(room)
+                key = (relative(file), name, str(reason.value))
                 found[key] = found.get(key, 0) + 1
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Service"):
-                assert relative(file) == "functions/core/db.py", f"{file} makes a Service itself"
-    assert found == SERVICE_USES
+    assert found == ROOM_USES
 
 
 # The only place may catch everything: where a request comes in.

@@ -5,18 +5,20 @@ import logging
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
 from functions.core import db, errors
-from functions.core.actor import Monitor, User
+from functions.core.actor import Member, Monitor, User
 from functions.core.observability import logger
 from tests.support import Database, fresh_process
 
 WHO = "select current_user, current_setting('request.jwt.claims', true)"
+
+ADA = Member(UUID("00000000-0000-4000-8000-00000000000a"))
 
 
 def test_identity_ends_with_the_transaction(database: Database) -> None:
@@ -37,8 +39,8 @@ def test_identity_ends_with_the_transaction(database: Database) -> None:
 
 def test_an_exception_rolls_back(database: Database) -> None:
     """Nothing of a block that raised is kept."""
-    with pytest.raises(RuntimeError), db.service("a test") as connection:
-        connection.execute("insert into profiles (email) values ('x')")
+    with pytest.raises(RuntimeError), db.transaction(ADA) as connection:
+        connection.execute("insert into profiles (id, email) values (auth.uid(), 'x')")
         raise RuntimeError
     assert database.value("select count(*) from profiles") == 0
 
@@ -62,7 +64,7 @@ def test_a_refused_role_leaves_no_transaction(database: Database) -> None:
         assert _in_one_call() == [(1,)]
 
 
-INSERT = "insert into public.profiles (email) values ('x')"
+INSERT = f"insert into public.profiles (id, email) values ('{ADA.id}', 'x')"
 
 
 @pytest.mark.parametrize(
@@ -71,30 +73,30 @@ INSERT = "insert into public.profiles (email) values ('x')"
         lambda: db.call(Monitor(), "select 1", {}),
         lambda: db.transaction(Monitor()).__enter__(),
         lambda: db.reading(Monitor(), "select 1", {}).__enter__(),
-        lambda: db.service("inner").__enter__(),
+        lambda: db.transaction(ADA).__enter__(),
     ],
-    ids=["call", "transaction", "reading", "service"],
+    ids=["call", "transaction", "reading", "member"],
 )
 def test_a_transaction_inside_a_transaction_is_a_bug(
     database: Database, inner: Callable[[], object]
 ) -> None:
     """There is one connection: the inner one would commit the outer one and end its identity."""
-    with pytest.raises(RuntimeError, match="inside"), db.service("outer") as connection:
+    with pytest.raises(RuntimeError, match="inside"), db.transaction(ADA) as connection:
         connection.execute(INSERT)
         inner()
     assert database.value("select count(*) from profiles") == 0
-    with db.service("outer") as connection:
+    with db.transaction(ADA) as connection:
         connection.execute(INSERT)
         with pytest.raises(RuntimeError, match="inside"):
             inner()
-        assert connection.execute("select current_user").fetchone() == ("service_role",)
+        assert connection.execute("select current_user").fetchone() == ("vibeloom_member",)
     assert database.value("select count(*) from profiles") == 1
 
 
 @pytest.mark.parametrize("statement", ["select * from nothing", "rollback", "commit"])
 def test_no_transaction_ends_in_silence(database: Database, statement: str) -> None:
     """Postgres answers the commit of a failed transaction with a rollback, which is no error."""
-    with pytest.raises(RuntimeError, match="no longer open"), db.service("a test") as connection:
+    with pytest.raises(RuntimeError, match="no longer open"), db.transaction(ADA) as connection:
         connection.execute(INSERT)
         with suppress(psycopg.Error):
             connection.execute(statement)
@@ -104,7 +106,7 @@ def test_no_transaction_ends_in_silence(database: Database, statement: str) -> N
 
 def test_a_failure_that_was_foreseen_is_none(database: Database) -> None:
     """A savepoint is the way to try something inside a transaction."""
-    with db.service("a test") as connection:
+    with db.transaction(ADA) as connection:
         connection.execute(INSERT)
         with suppress(psycopg.Error), connection.transaction():
             connection.execute("select * from nothing")
@@ -114,7 +116,7 @@ def test_a_failure_that_was_foreseen_is_none(database: Database) -> None:
 def test_what_only_reads_sees_one_snapshot_and_writes_nothing(database: Database) -> None:
     """Whatever is committed meanwhile."""
     count = "select count(*) from public.profiles"
-    with db.service("a test", db.READING) as connection:
+    with db.transaction(ADA, db.READING) as connection:
         seen = [connection.execute(count).fetchone()]
         database.rows(INSERT)
         seen.append(connection.execute(count).fetchone())
@@ -127,7 +129,7 @@ def test_what_only_reads_sees_one_snapshot_and_writes_nothing(database: Database
     assert db.call(Monitor(), show, parameters) == [("read committed", "off")]
     with (
         pytest.raises(errors.InternalError),
-        db.service("a test", db.READING) as connection,
+        db.transaction(ADA, db.READING) as connection,
     ):
         connection.execute(INSERT)
 
@@ -190,7 +192,7 @@ def test_what_the_database_says_in_the_domain_s_words(
     """Errors are mapped by SQLSTATE in one table; a value that does not fit is our own fault."""
     with (
         pytest.raises((errors.ApiError, errors.KeyRevoked)) as raised,
-        db.service("a test") as connection,
+        db.transaction(ADA) as connection,
     ):
         connection.execute(RAISE.format(sqlstate))
     assert type(raised.value) is expected
@@ -246,7 +248,7 @@ def test_statements_that_take_too_long_together(
     _limit(monkeypatch, statement=1, transaction=2)
     with (
         pytest.raises(errors.TransactionTimeout) as raised,
-        db.service("a test") as connection,
+        db.transaction(ADA) as connection,
     ):
         for _ in range(60):
             connection.execute("select pg_sleep(0.5)")
@@ -261,7 +263,7 @@ def test_a_transaction_that_waits_for_us_ends(
     _limit(monkeypatch, idle_transaction=1)
     with (
         pytest.raises(errors.IdleTransactionTimeout) as raised,
-        db.service("a test") as connection,
+        db.transaction(ADA) as connection,
     ):
         connection.execute(INSERT)
         database.rows("select pg_sleep(1.5)")
@@ -278,7 +280,7 @@ def test_whoever_waits_for_a_lock_may_try_again(
     _limit(monkeypatch, lock=1)
     with psycopg.connect(database.admin_url) as holder:
         holder.execute("lock table public.profiles")
-        with pytest.raises(errors.LockTimeout) as raised, db.service("a test") as connection:
+        with pytest.raises(errors.LockTimeout) as raised, db.transaction(ADA) as connection:
             connection.execute(INSERT)
     assert (raised.value.status, raised.value.retry_after) == (503, 1)
 
@@ -292,16 +294,16 @@ def test_no_log_quotes_what_the_database_quotes(
     """Rows, parameters and contexts stand in its errors; whoever logs them, and however."""
     database.rows(f"alter table profiles add constraint c check (email <> '{CANARY}')")
     for statement in (
-        "insert into public.profiles (email) values (%(canary)s)",  # DETAIL: the failing row
+        "insert into public.profiles (id, email) values (auth.uid(), %(canary)s)",  # DETAIL: it
         "select %(canary)s::integer",  # the message itself
         "select %(canary)s::text::jsonb",  # DETAIL and CONTEXT
         "select 1 from nothing where 'x' = %(canary)s",
     ):
-        with pytest.raises(errors.InternalError) as raised, db.service("a test") as connection:
+        with pytest.raises(errors.InternalError) as raised, db.transaction(ADA) as connection:
             connection.execute(statement, {"canary": CANARY})
         logger.error("unhandled", exc_info=raised.value)
         assert CANARY not in "".join(traceback.format_exception(raised.value))
-    with pytest.raises(KeyError) as other, db.service("a test") as connection:
+    with pytest.raises(KeyError) as other, db.transaction(ADA) as connection:
         try:
             connection.execute("select %(canary)s::integer", {"canary": CANARY})
         except psycopg.Error as error:

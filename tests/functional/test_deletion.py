@@ -46,6 +46,7 @@ def meet(api: Api, database: Database) -> Callable[[str], Person]:
             "insert into profiles (handle, leaderboard_opt_in) values (%s, true) returning id",
             handle,
         )
+        database.rows("insert into handles (handle, owner_id) values (%s, %s)", handle, account)
         new = NewToken(name="t", scopes=SCOPES)
         token = issue(User(account), new, datetime.now(UTC)).token
         monitors = [register_source(api, token, f"{handle}-{name}") for name in ("lap", "desk")]
@@ -120,6 +121,7 @@ def assert_refused(api: Api, monitor: Registered) -> None:
     assert (answer.status, answer.error) in ((401, "invalid_signature"), (401, "unknown_source"))
 
 
+DIRECTORIES = {"handles", "source_names", "public_keys", "token_hashes"}
 SOURCE_STEP = "select delete_source(%s, %s, %s)"
 ACCOUNT_STEP = "select delete_account(%s, %s)"
 
@@ -142,7 +144,7 @@ def test_a_source_goes_in_bounded_steps(
     assert ada.desktop.send(api, [ada.desktop.event()]).json["inserted"] == 1
     assert database.value(SOURCE_STEP, ada.id, ada.laptop.id, 25) is True
     assert_exact(database)
-    for table in (*RECOUNTS, "events", "batches", "source_keys"):
+    for table in (*RECOUNTS, "events", "batches", "source_keys", "source_names"):
         assert (
             database.value(f"select count(*) from {table} where source_id = %s", ada.laptop.id) == 0
         ), table
@@ -242,7 +244,8 @@ def test_an_account_goes_in_bounded_steps(
     everything = rows_of(database, ada.id)
     assert everything.keys() >= {
         *RECOUNTS, "profiles", "events", "event_versions", "batches", "sources", "source_keys",
-        "access_tokens", "project_names", "time_daily", "session_daily", "error_episodes",
+        "access_tokens", "token_hashes", "source_names", "public_keys", "handles",
+        "project_names", "time_daily", "session_daily", "error_episodes",
         "agent_runs", "purge_receipts", "leaderboards", "leaderboard_members",
     }  # fmt: skip
     for left in (60, 20, 0):
@@ -289,7 +292,7 @@ def test_an_account_s_deletion_that_is_killed_goes_on(
 def test_rows_without_an_owner_are_found(
     api: Api, database: Database, meet: Callable[[str], Person]
 ) -> None:
-    """A profile that plain SQL deletes leaves events and sums; `delete_account` takes them."""
+    """A profile that plain SQL deletes leaves rows behind; `delete_account` takes them."""
     ada, eve, bob = meet("ada"), meet("eve"), meet("bob")
     for person in (ada, eve, bob):
         live(api, person, 20)
@@ -297,7 +300,9 @@ def test_rows_without_an_owner_are_found(
     others = rows_of(database, bob.id)
     database.rows("delete from profiles where id = any(%s::uuid[])", [ada.id, eve.id])
     found = database.rows("select * from find_rows_without_owner()")
-    assert found == [{"table_name": name, "owners": 2} for name in sorted({"events", *RECOUNTS})]
+    assert found == [
+        {"table_name": name, "owners": 2} for name in sorted({"events", *RECOUNTS, *DIRECTORIES})
+    ]
     for person, owners in ((ada, 1), (eve, 0)):
         while not database.value(ACCOUNT_STEP, person.id, 15):
             pass
