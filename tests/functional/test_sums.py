@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.sums import assert_exact, delete_events
-from tests.support import Api, Database, Registered, event_id
+from tests.support import Api, Database, Registered, change_profile, event_id
 
 
 def some_events(source: Registered, chance: random.Random, count: int) -> list[dict[str, Any]]:
@@ -137,9 +137,7 @@ def test_exact_under_random_interleavings(
     def move() -> None:
         with psycopg.connect(database.admin_url, autocommit=True) as connection:
             for zone in ("Asia/Kathmandu", "America/Sao_Paulo"):
-                connection.execute(
-                    "select update_profile(id, null, %s, 15, null, false) from profiles", (zone,)
-                )
+                assert change_profile(database, None, zone=zone) == "done"
                 connection.execute("select fold_days(id) from profiles")
 
     with ThreadPoolExecutor(writers + 3) as pool:
@@ -243,7 +241,7 @@ def test_days_are_folded_anew_for_a_new_zone(
     """Until then they are those of the old zone, also for events that arrive meanwhile."""
     chance = random.Random(6)
     laptop.send(api, some_events(laptop, chance, 60))
-    database.rows("select update_profile(id, null, 'Asia/Tokyo', 15, null, false) from profiles")
+    assert change_profile(database, None, zone="Asia/Tokyo") == "done"
     laptop.send(api, some_events(laptop, chance, 60))
     assert database.value("select folded_timezone from profiles") == "UTC"
     assert_exact(database)
