@@ -8,7 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
 from functions.core import http
-from functions.core.errors import ApiError, Forbidden, InvalidToken, MissingAuth, Unavailable
+from functions.core.door import REFUSALS
 from functions.query import (
     handler_blocks,
     handler_counts,
@@ -20,27 +20,10 @@ from functions.query import (
 )
 from functions.query.handler_answers import Reader
 from functions.query.models import HeatmapAsked, QueryAnswer
-from functions.query.parameters import InvalidFilter
-
-DAYS = {"7": 7, "30": 30}
-
-
-class InvalidDays(ApiError):
-    """days parameter must be 7 or 30"""
-
-    status = 400
-    error = "invalid_days"
-
+from functions.query.parameters import InvalidDays, InvalidFilter
 
 # VibeTea's clients may send parameters along that nobody has read so far.
-app = http.app(
-    tags={
-        "query": "Questions about your events are answered with figures.",
-        "events": "Your events are listed and exported, with their payloads.",
-    },
-    unknown_parameter=InvalidFilter,
-    tolerant=["/v1/query"],
-)
+app = http.app(unknown_parameter=InvalidFilter, tolerant=["/v1/query"])
 for topic in (
     handler_summary,
     handler_counts,
@@ -61,15 +44,7 @@ for topic in (
     " Parameters that are not listed here are ignored.",
     tags=["query"],
     responses={
-        **http.documented(
-            InvalidDays,
-            InvalidFilter,
-            MissingAuth,
-            InvalidToken,
-            Forbidden,
-            Unavailable,
-            model=QueryAnswer,
-        ),
+        **http.documented(InvalidDays, InvalidFilter, *REFUSALS, model=QueryAnswer),
         **http.not_modified(),
     },
 )
@@ -77,10 +52,8 @@ def get_heatmap(
     request: Request, user: Reader, asked: Annotated[HeatmapAsked, Query()]
 ) -> Response[str]:
     """Counts by source, date and hour in UTC, newest first; never a payload."""
-    if asked.days not in DAYS:
-        raise InvalidDays
     now = datetime.now(UTC)
-    answer = service.hourly_counts(user, DAYS[asked.days], asked.source, now).model_dump_json()
+    answer = service.hourly_counts(user, int(asked.days), asked.source, now).model_dump_json()
     counted, _, _ = answer.rpartition('"meta"')  # which says when it was asked
     return http.cached(request, answer, tag_of=f"{asked.days} {counted}")
 

@@ -1,4 +1,4 @@
-"""Who may ask, and what questions may answer, for OpenAPI."""
+"""Who may ask the questions, and what these may answer, for OpenAPI."""
 
 from typing import Annotated, Any
 
@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from functions.core import http
 from functions.core.actor import User
-from functions.core.door import may
-from functions.core.errors import ApiError, Forbidden, InvalidToken, MissingAuth, Unavailable
+from functions.core.door import REFUSALS, may
+from functions.core.errors import ApiError
 from functions.query.parameters import (
     InvalidCursor,
     InvalidFilter,
@@ -24,15 +24,7 @@ def answers(model: type[BaseModel], *errors: type[ApiError]) -> dict[int, Any]:
     """The responses of a question that is answered with `model` at once."""
     return {
         **http.documented(
-            InvalidRange,
-            InvalidTimezone,
-            InvalidFilter,
-            *errors,
-            MissingAuth,
-            InvalidToken,
-            Forbidden,
-            Unavailable,
-            model=model,
+            InvalidRange, InvalidTimezone, InvalidFilter, *errors, *REFUSALS, model=model
         ),
         **http.not_modified(),
     }

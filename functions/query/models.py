@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, WithJsonSchema
 
 from functions.core.models import Model
-from functions.core.parameters import WHOLE
+from functions.core.parameters import WHOLE, refused_as
 from functions.query.parameters import (
     Cursor,
     Days,
     From,
+    InvalidDays,
     KindFilter,
     LanguageFilter,
     ProjectFilter,
@@ -140,8 +141,8 @@ class HeatmapAsked(Model):
     """The parameters of VibeTea's query."""
 
     days: Annotated[
-        str,  # 7 or 30 as VibeTea's clients write them; the handler has the contract's refusal
-        WithJsonSchema({"type": "integer", "enum": [7, 30]}),
+        Annotated[Literal["7", "30"], WithJsonSchema({"type": "integer", "enum": [7, 30]})],
+        refused_as(InvalidDays),
         Field(
             description="The answer has the events of this many times 24 hours before now.",
             examples=[7],
