@@ -24,7 +24,7 @@ DEFAULT_DAYS = 30
 MAX_HOURLY = timedelta(days=5 * 366)
 QUARTER = timedelta(minutes=15)  # what is counted is kept by quarters of an hour
 
-queries = sql.load(__file__, "period.sql")
+queries = sql.load(__file__)
 
 # Names that Postgres has listed to this process: it reads the list from files, 10 ms that are spent
 # once a name. Only zones that exist get in, so there are never more than a few hundred.

@@ -288,8 +288,8 @@ def test_a_long_range_of_whole_days_is_stored(ask: Ask, send: Send) -> None:
 def test_a_stranger_sees_nothing_of_it(send: Send, ask: Ask, api: Api, database: Database) -> None:
     """Somebody else's time is empty, stored or live."""
     from functions.core.actor import User
-    from functions.query import time
-    from functions.query.time_models import TimeAsked
+    from functions.query.time import time
+    from functions.query.time.models import TimeAsked
 
     work(send)
     assert ask(RANGE).json["totals"]["human"] == 2_400

@@ -1,0 +1,34 @@
+"""`GET /v1/query/errors`."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.request import Request
+
+from functions.core import http
+from functions.query.door import Reader, answers
+from functions.query.failures import failures as errors
+from functions.query.failures.models import Errors, ErrorsAsked
+
+router = Router()  # type: ignore[no-untyped-call]
+
+
+@router.get(
+    "/v1/query/errors",
+    operation_id="getErrors",
+    summary="Count errors of commands, and their fixes",
+    description="Counts the errors of commands that people and agents ran, how many are fixed and"
+    " how long that took, by class, program, lane, project and day. `days=7&project=loom`, for"
+    " example, has the errors of one project in the last seven days. `source` is the source that"
+    " sent the failure with which the error began.",
+    tags=["query"],
+    responses=answers(Errors),
+)
+def get_errors(
+    request: Request, user: Reader, asked: Annotated[ErrorsAsked, Query()]
+) -> Response[str]:
+    """By class, program, lane, project and day."""
+    return http.cached(request, errors.errors(user, asked, datetime.now(UTC)))

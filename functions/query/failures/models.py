@@ -1,0 +1,139 @@
+"""Errors of commands: how many began, how many are fixed, how long that took."""
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from functions.core.models import Model
+from functions.query.models import Asked, AskedPeriod, PendingDays
+from functions.query.parameters import ProjectFilter, SourceFilter
+
+
+class ErrorsAsked(Asked):
+    """Whose errors are counted: those of commands that this source sent, on this project."""
+
+    source: SourceFilter = None
+    project: ProjectFilter = None
+
+
+ErrorClass = Literal[
+    "syntax",
+    "missing_dependency",
+    "permission",
+    "network",
+    "test_failure",
+    "compile",
+    "timeout",
+    "other",
+]
+
+
+class ErrorFigures(Model):
+    """The errors of a group. An error is a failed command, until the same command succeeds."""
+
+    introduced: int = Field(description="This many errors began in the period.", examples=[4])
+    fixed: int = Field(
+        description="This many errors were fixed in the period, whenever they began.", examples=[3]
+    )
+    unresolved: int = Field(
+        description="This many errors began in the period and are not fixed by now.", examples=[1]
+    )
+    success_rate: float | None = Field(
+        ge=0,
+        le=1,
+        description="This is the share of the introduced errors that are fixed by now. It is null"
+        " if there are none.",
+        examples=[0.75],
+    )
+    median_fix_seconds: float | None = Field(
+        description="This is the median time from beginning to fix, of the errors that were fixed"
+        " in the period. It is null if there are none.",
+        examples=[600.0],
+    )
+    mean_fix_seconds: float | None = Field(
+        description="This is the mean time from beginning to fix, of the errors that were fixed in"
+        " the period. It is null if there are none.",
+        examples=[840.0],
+    )
+
+
+class ErrorTotals(ErrorFigures):
+    """The errors of a group, and the commands that were run."""
+
+    runs: int = Field(
+        description="This many commands ended in the period: all commands of terminals, and those"
+        " commands of agents whose program is known.",
+        examples=[40],
+    )
+    failed_runs: int = Field(description="This many of the runs failed.", examples=[5])
+    run_success_rate: float | None = Field(
+        ge=0,
+        le=1,
+        description="This is the share of the runs that succeeded. It is null without runs.",
+        examples=[0.875],
+    )
+
+
+class ClassErrors(ErrorFigures):
+    """The errors of one class."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    error_class: ErrorClass = Field(
+        alias="class",
+        description="This says what kind of error it is, as the command's output shows.",
+        examples=["test_failure"],
+    )
+
+
+class ProgramErrors(ErrorTotals):
+    """The errors of one program that agents run."""
+
+    program: str | None = Field(
+        description="This is the program with its subcommand. It is null for commands of terminals,"
+        " and for failures of agents whose program is not known.",
+        examples=["cargo test"],
+    )
+
+
+class LaneErrors(ErrorTotals):
+    """The errors of one lane."""
+
+    lane: Literal["human", "agent"] = Field(
+        description="The commands were run in a terminal (`human`) or by an agent (`agent`).",
+        examples=["agent"],
+    )
+
+
+class ProjectErrors(ErrorTotals):
+    """The errors of one project."""
+
+    project: str | None = Field(
+        description="This is the project. It is null for commands that name none.",
+        examples=["loom"],
+    )
+
+
+class DayErrors(ErrorTotals):
+    """The errors of one day. Days without commands and errors are left out."""
+
+    day: str = Field(
+        description="This is the day in the zone, as YYYY-MM-DD.",
+        examples=["2026-11-20"],
+        json_schema_extra={"format": "date"},
+    )
+
+
+class Errors(Model):
+    """The rows of each list sum to the totals."""
+
+    period: AskedPeriod
+    totals: ErrorTotals = Field(description="These are all errors and commands of the period.")
+    by_class: list[ClassErrors] = Field(description="The class with most errors comes first.")
+    by_program: list[ProgramErrors] = Field(
+        description="This is the program with most errors comes first."
+    )
+    by_lane: list[LaneErrors] = Field(description="The lane with most errors comes first.")
+    by_project: list[ProjectErrors] = Field(description="The project with most errors comes first.")
+    by_day: list[DayErrors] = Field(description="The oldest day comes first.")
+    pending_days: PendingDays
