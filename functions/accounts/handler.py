@@ -21,12 +21,10 @@ from functions.core import http
 from functions.core.actor import User
 from functions.core.door import BODY_REFUSALS, REFUSALS, may
 from functions.core.errors import Invalid, NotFound
+from functions.core.parameters import Limit
 
 _ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
 
-Limit = Annotated[
-    int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
-]
 Cursor = Annotated[
     UUID | None,
     Query(

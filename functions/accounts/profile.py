@@ -5,7 +5,7 @@ import re
 from uuid import UUID
 
 from functions.accounts.models import Profile, ProfileChanges, Purge, Purges
-from functions.core import db, sql
+from functions.core import db, paging, sql
 from functions.core.actor import User
 from functions.core.config import config
 from functions.core.errors import ApiError, Conflict, Invalid
@@ -93,10 +93,9 @@ def purges(user: User, limit: int, after: UUID | None) -> Purges:
     """`limit` of the user's receipts after the one with the id `after`."""
     which = {"after": after, "limit": limit + 1}
     rows = db.call(user, queries.list_purges.sql, which, db.READING)
-    items = [
-        Purge.model_validate(dict(zip(_PURGE_FIELDS, row, strict=True))) for row in rows[:limit]
-    ]
-    return Purges(items=items, next=items[-1].id if len(rows) > limit else None)
+    found = [Purge.model_validate(dict(zip(_PURGE_FIELDS, row, strict=True))) for row in rows]
+    items, following = paging.page(found, limit, lambda last: last.id)
+    return Purges(items=items, next=following)
 
 
 def _matches(profile: Profile, if_match: str | None) -> bool:

@@ -2,6 +2,7 @@
 
     ApiError
     ├── Malformed 400 invalid_request
+    ├── InvalidCursor 400 invalid_cursor
     ├── Unauthenticated 401
     │   ├── MissingAuth missing_auth
     │   └── InvalidToken invalid_token
@@ -46,6 +47,13 @@ class Malformed(ApiError):
 
     status = 400
     error = "invalid_request"
+
+
+class InvalidCursor(ApiError):
+    """cursor is the `next` of an answer to the same question; leave it out for the first page."""
+
+    status = 400
+    error = "invalid_cursor"
 
 
 class Unauthenticated(ApiError):

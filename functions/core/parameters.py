@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.dependant import get_flat_params
 from aws_lambda_powertools.event_handler.openapi.params import Dependant, Query
@@ -30,6 +30,10 @@ def _digits(value: object) -> object:
 
 
 WHOLE = BeforeValidator(_digits)  # pydantic alone would also take 1_000 and 7.0
+
+Limit = Annotated[
+    int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
+]
 
 
 def unknown(name: str, accepted: Collection[str]) -> str:

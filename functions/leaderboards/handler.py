@@ -11,6 +11,7 @@ from functions.core import http
 from functions.core.actor import User
 from functions.core.door import BODY_REFUSALS, REFUSALS, may
 from functions.core.errors import Invalid, Malformed, NotFound
+from functions.core.parameters import Limit
 from functions.leaderboards import service
 from functions.leaderboards.models import (
     Invitation,
@@ -31,9 +32,6 @@ BoardId = Annotated[
         description="This is the id of a leaderboard that you are in.",
         examples=["7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"],
     ),
-]
-Limit = Annotated[
-    int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
 ]
 Cursor = Annotated[
     str | None,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.rows import TupleRow
 
-from functions.core import db, sql
+from functions.core import db, paging, sql
 from functions.core.actor import User
 from functions.core.db import Connection
 from functions.core.errors import Conflict, Malformed, NotFound
@@ -149,11 +149,12 @@ def ranking(user: User, board_id: UUID | None, asked: Question, now: datetime) -
                 limit=asked.limit + 1,
             )
         )
-    items = [
-        Standing(rank=place, handle=handle, value=int(value))
-        for place, handle, value in rows[: asked.limit]
+    standings = [
+        Standing(rank=place, handle=handle, value=int(value)) for place, handle, value in rows
     ]
-    more = len(rows) > asked.limit
+    items, following = paging.page(
+        standings, asked.limit, lambda last: f"{last.value}.{last.handle}"
+    )
     return Ranking(
         id=board.id,
         name=board.name,
@@ -162,7 +163,7 @@ def ranking(user: User, board_id: UUID | None, asked: Question, now: datetime) -
         starts_at=starts_at,
         ends_at=ends_at,
         items=items,
-        next=f"{items[-1].value}.{items[-1].handle}" if more else None,
+        next=following,
     )
 
 

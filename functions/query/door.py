@@ -8,9 +8,15 @@ from pydantic import BaseModel
 from functions.core import http
 from functions.core.actor import User
 from functions.core.door import may
-from functions.core.errors import ApiError, Forbidden, InvalidToken, MissingAuth, Unavailable
-from functions.query.parameters import (
+from functions.core.errors import (
+    ApiError,
+    Forbidden,
     InvalidCursor,
+    InvalidToken,
+    MissingAuth,
+    Unavailable,
+)
+from functions.query.parameters import (
     InvalidFilter,
     InvalidLimit,
     InvalidRange,

@@ -6,14 +6,14 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, WrapValidator
 
-from functions.core.errors import ApiError
+from functions.core.errors import ApiError, InvalidCursor
+from functions.core.paging import MAX_CURSOR
 from functions.core.parameters import WHOLE, refused_as
 
 MAX_DAYS = 3_660  # ten years: ingest takes nothing older
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 MAX_TEXT = 512  # characters of a filter
 MAX_ZONE = 64  # characters
-MAX_CURSOR = 4_096  # characters
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 INSTANT = re.compile(
@@ -55,13 +55,6 @@ class InvalidLimit(ApiError):
 
     status = 400
     error = "invalid_limit"
-
-
-class InvalidCursor(ApiError):
-    """cursor is the `next` of an answer to the same question; leave it out for the first page."""
-
-    status = 400
-    error = "invalid_cursor"
 
 
 class InvalidBudget(InvalidFilter):

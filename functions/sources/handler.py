@@ -19,6 +19,7 @@ from functions.core.errors import (
     SourceNameTaken,
     TooManyKeys,
 )
+from functions.core.parameters import Limit
 from functions.jobs import entry
 from functions.sources import service
 from functions.sources.models import (
@@ -93,9 +94,7 @@ def register_source(user: Writer, body: Annotated[NewSource, Body()]) -> Respons
 )
 def list_sources(
     user: Reader,
-    limit: Annotated[
-        int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
-    ] = 100,
+    limit: Limit = 100,
     cursor: Annotated[
         str | None,
         Query(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import TupleRow
 
-from functions.core import db, ed25519, sql
+from functions.core import db, ed25519, paging, sql
 from functions.core.actor import Room, User
 from functions.core.errors import ApiError, Invalid, NotFound
 from functions.sources.models import (
@@ -105,8 +105,8 @@ def revoke_key(user: User, source_id: UUID, key_id: UUID) -> None:
 def page(user: User, limit: int, after: str | None) -> Sources:
     """`limit` of the user's sources whose names come after `after`."""
     rows = _list(user, after=after, source_id=None, limit=limit + 1)
-    items = [_from_row(row) for row in rows[:limit]]
-    return Sources(items=items, next=items[-1].name if len(rows) > limit else None)
+    items, following = paging.page([*map(_from_row, rows)], limit, lambda last: last.name)
+    return Sources(items=items, next=following)
 
 
 def delete_expired_challenges(now: datetime) -> None:

@@ -389,4 +389,4 @@ def test_a_stranger_sees_none(api: Api, laptop: Registered, ask: Ask, database: 
     assert len(ask(f"from={DAY}&to={DAY}").json["items"]) == 2
     stranger = database.value("select ensure_profile(gen_random_uuid(), 's@localhost')")
     asked = SessionsAsked.model_validate({"from": DAY, "to": DAY})
-    assert sessions.page(User(stranger), asked, datetime.now(UTC)).items == []
+    assert sessions.sessions(User(stranger), asked, datetime.now(UTC)).items == []

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from functions.core import sql
+from functions.core import paging, sql
 from functions.core.actor import User
-from functions.query import paging, period
+from functions.query import period
 from functions.query.counts.models import (
     Breakdown,
     Counts,
@@ -25,7 +25,8 @@ queries = sql.load(__file__)
 def timeline(user: User, asked: TimelineAsked, now: datetime) -> Timeline:
     """Counts by hour, day or week of the zone, and by kind, project, language or source."""
     by, group, limit = asked.by, asked.group, asked.limit
-    start, label = _timeline_position(asked.cursor, by, group)
+    question = f"{by}:{group}"
+    start, label = paging.decode(asked.cursor, question, _timeline_position) or (None, None)
     with period.reading(user, asked, now) as (connection, span):
         period.refuse_long(span, by)
         totals, *rows = queries.timeline(
@@ -45,7 +46,9 @@ def timeline(user: User, asked: TimelineAsked, now: datetime) -> Timeline:
             return period.in_zone(moment, clock).isoformat()
         return clock.date().isoformat()
 
-    page = rows[:limit]
+    page, following = paging.page(
+        rows, limit, lambda row: paging.encode(question, row[1].isoformat(), row[2])
+    )
     return Timeline(
         period=span.answer(),
         by=by,
@@ -57,9 +60,7 @@ def timeline(user: User, asked: TimelineAsked, now: datetime) -> Timeline:
             )
             for row in page
         ],
-        next=paging.encode(f"{by}:{group}", page[-1][1].isoformat(), page[-1][2])
-        if len(rows) > limit
-        else None,
+        next=following,
     )
 
 
@@ -77,7 +78,7 @@ def _breakdown(
     user: User, asked: PagedAsked, grouping: Literal["project", "language"], now: datetime
 ) -> Breakdown:
     limit = asked.limit
-    events, label = _breakdown_position(asked.cursor, grouping)
+    events, label = paging.decode(asked.cursor, grouping, _breakdown_position) or (None, None)
     with period.reading(user, asked, now) as (connection, span):
         totals, *rows = queries.breakdown(
             connection,
@@ -89,7 +90,7 @@ def _breakdown(
             **span.bounds,
             **asked.filters,
         )
-    page = rows[:limit]
+    page, following = paging.page(rows, limit, lambda row: paging.encode(grouping, row[2], row[1]))
     return Breakdown(
         period=span.answer(),
         totals=Counts(**_counts(totals[2:9])),
@@ -102,7 +103,7 @@ def _breakdown(
             )
             for row in page
         ],
-        next=paging.encode(grouping, page[-1][2], page[-1][1]) if len(rows) > limit else None,
+        next=following,
     )
 
 
@@ -110,20 +111,9 @@ def _counts(values: Sequence[Any]) -> dict[str, Any]:
     return dict(zip(COUNTS, values, strict=True))
 
 
-def _timeline_position(
-    cursor: str | None, by: str, group: str
-) -> tuple[datetime | None, str | None]:
-    def read(start: object, label: object) -> tuple[datetime, str]:
-        moment = datetime.fromisoformat(paging.text(start))
-        if moment.tzinfo is None or not 1900 < moment.year < 2300:
-            raise ValueError("not an instant of ours")
-        return moment, paging.text(label)
-
-    return (None, None) if cursor is None else paging.decode(cursor, f"{by}:{group}", read)
+def _timeline_position(start: object, label: object) -> tuple[datetime, str]:
+    return paging.instant(start), paging.text(label)
 
 
-def _breakdown_position(cursor: str | None, grouping: str) -> tuple[int | None, str | None]:
-    def read(events: object, label: object) -> tuple[int, str]:
-        return paging.whole(events), paging.text(label)
-
-    return (None, None) if cursor is None else paging.decode(cursor, grouping, read)
+def _breakdown_position(events: object, label: object) -> tuple[int, str]:
+    return paging.whole(events), paging.text(label)

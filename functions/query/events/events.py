@@ -11,16 +11,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from functions.core import sql
+from functions.core import paging, sql
 from functions.core.actor import User
 from functions.core.db import Connection
-from functions.query import paging, period
+from functions.query import period
 from functions.query.events.models import EventsAsked
 
 READ = 1_000  # events that a statement of an export reads: what is in memory besides the answer
 MAX_BYTES = 5 * 1024 * 1024  # of one answer; Lambda's own limit is 6 MB, headers included
 
 Position = dict[str, Any]  # at, id, source_id of the last event that was given
+FIRST: Position = {"at": None, "id": None, "source_id": None}
 
 queries = sql.load(__file__)
 
@@ -43,7 +44,7 @@ class Lines:
 
 def find(user: User, asked: EventsAsked, now: datetime) -> Lines:
     """Events with their payloads, as many as `asked` says and one answer may hold."""
-    position = _position(asked.cursor, asked.order)
+    position = paging.decode(asked.cursor, asked.order, _position) or FIRST
     with period.reading(user, asked, now) as (connection, span):
         parameters = {
             "since": span.since,
@@ -88,17 +89,9 @@ def _cursor(order: str, position: Position) -> str:
     return paging.encode(order, at.isoformat(), id_, str(source_id))
 
 
-def _position(cursor: str | None, order: str) -> Position:
-    def read(at: object, id_: object, source_id: object) -> Position:
-        moment = datetime.fromisoformat(paging.text(at))
-        if moment.tzinfo is None or not 1900 < moment.year < 2300:
-            raise ValueError("not an instant of ours")
-        return {
-            "at": moment,
-            "id": paging.text(id_),
-            "source_id": UUID(paging.text(source_id)),
-        }
-
-    if cursor is None:
-        return {"at": None, "id": None, "source_id": None}
-    return paging.decode(cursor, order, read)
+def _position(at: object, id_: object, source_id: object) -> Position:
+    return {
+        "at": paging.instant(at),
+        "id": paging.text(id_),
+        "source_id": UUID(paging.text(source_id)),
+    }

@@ -31,4 +31,4 @@ def list_sessions(
     request: Request, user: Reader, asked: Annotated[SessionsAsked, Query()]
 ) -> Response[str]:
     """Those under way in the period, the latest to begin first."""
-    return http.cached(request, sessions.page(user, asked, datetime.now(UTC)))
+    return http.cached(request, sessions.sessions(user, asked, datetime.now(UTC)))

@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from functions.core import db, sql
+from functions.core import db, paging, sql
 from functions.core.actor import User
 from functions.core.db import Connection
-from functions.query import paging, period
+from functions.query import period
 from functions.query.period import Period
 from functions.query.sessions.models import Session, Sessions, SessionsAsked
 from functions.rollup import refresh_days
@@ -30,15 +30,13 @@ Row = Sequence[Any]
 queries = sql.load(__file__)
 
 
-def page(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
+def sessions(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
     """Sessions that were under way in the period, the latest to begin first.
 
     Raises `InvalidRange`, `InvalidTimezone`, `InvalidCursor`.
     """
     limit = asked.limit
-    at, position = None, None
-    if asked.cursor is not None:
-        at, position = paging.decode(asked.cursor, "sessions", _position)
+    at, position = paging.decode(asked.cursor, "sessions", _position) or (None, None)
     which = {
         "lane": asked.lane,
         "at": at,
@@ -58,15 +56,17 @@ def page(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
             refresh_days(user.id, first, last)
         with period.reading(user, asked, now) as (connection, missing.span):
             rows = _find(connection, missing, which)
-    found = [_session(row, missing.of(row)) for row in rows[:limit]]
-    following = None
-    if len(rows) > limit:
-        end = found[-1]
-        following = paging.encode("sessions", end.started_at.isoformat(), f"{end.lane} {end.id}")
+    page, following = paging.page(
+        rows,
+        limit,
+        lambda row: paging.encode(
+            "sessions", row[3].astimezone(UTC).isoformat(), f"{row[1]} {row[0]}"
+        ),
+    )
     return Sessions(
         period=missing.span.answer(),
-        items=found,
-        pending_days=len(missing.all(rows[:limit])),
+        items=[_session(row, missing.of(row)) for row in page],
+        pending_days=len(missing.all(page)),
         next=following,
     )
 
@@ -170,7 +170,4 @@ def _session(row: Row, missing: set[date]) -> Session:
 
 
 def _position(at: object, position: object) -> tuple[datetime, str]:
-    moment = datetime.fromisoformat(paging.text(at))
-    if moment.tzinfo is None:
-        raise ValueError("not an instant")
-    return moment, paging.text(position)
+    return paging.instant(at), paging.text(position)

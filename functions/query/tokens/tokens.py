@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from functions.core import sql
+from functions.core import paging, sql
 from functions.core.actor import User
-from functions.query import paging, period
+from functions.query import period
 from functions.query.tokens.models import (
     Budget,
     Projection,
@@ -38,7 +38,8 @@ class Spent:
 def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
     """Tokens and cost by day, week or month, grouped, with the month's projection."""
     by, group, limit = asked.by, asked.group, asked.limit
-    after = _position(asked.cursor, by, group)
+    question = f"tokens:{by}:{group}"
+    after = paging.decode(asked.cursor, question, _position)
     with period.reading(user, asked, now) as (connection, span):
         rows = list(
             queries.tokens(
@@ -58,8 +59,9 @@ def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
     items = [row for row in rows if row[0] == 1]
     spent = {row[1]: Spent(row[5], row[10], row[11]) for row in rows if row[0] == 2}
     unpriced = sorted((row for row in rows if row[0] == 3), key=lambda row: (-row[5], *row[2:4]))
-    page = items[:limit]
-    last = page[-1] if len(items) > limit else None
+    page, following = paging.page(
+        items, limit, lambda row: paging.encode(question, row[1].isoformat(), *row[2:5])
+    )
     return TokenCosts(
         period=span.answer(),
         by=by,
@@ -80,7 +82,7 @@ def tokens(user: User, asked: TokensAsked, now: datetime) -> TokenCosts:
             )
             for row in page
         ],
-        next=paging.encode(_question(by, group), last[1].isoformat(), *last[2:5]) if last else None,
+        next=following,
     )
 
 
@@ -149,13 +151,6 @@ def _measures(row: tuple[Any, ...]) -> dict[str, Any]:
     return measures
 
 
-def _question(by: str, group: str) -> str:
-    return f"tokens:{by}:{group}"
-
-
-def _position(cursor: str | None, by: str, group: str) -> list[str] | None:
-    def read(day: object, provider: object, model: object, project: object) -> list[str]:
-        first = date.fromisoformat(paging.text(day)).isoformat()
-        return [first, *(paging.text(part) for part in (provider, model, project))]
-
-    return None if cursor is None else paging.decode(cursor, _question(by, group), read)
+def _position(day: object, provider: object, model: object, project: object) -> list[str]:
+    first = date.fromisoformat(paging.text(day)).isoformat()
+    return [first, *(paging.text(part) for part in (provider, model, project))]

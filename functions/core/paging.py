@@ -1,14 +1,27 @@
-"""Cursors: where a page ended, opaque to whoever carries it back."""
+"""Pages of rows, and cursors: where a page ended, opaque to whoever carries it back."""
 
 import base64
 import binascii
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
-from functions.query.parameters import MAX_CURSOR, InvalidCursor
+from functions.core.errors import InvalidCursor
+
+MAX_CURSOR = 4_096  # characters
 
 T = TypeVar("T")
+U = TypeVar("U")
+
+
+def page(rows: list[T], limit: int, end: Callable[[T], U]) -> tuple[list[T], U | None]:
+    """The first `limit` of `rows`, and `end` of the last one of them if there are more rows.
+
+    The statement that found `rows` has `limit + 1`.
+    """
+    shown = rows[:limit]
+    return shown, end(shown[-1]) if len(rows) > limit else None
 
 
 def encode(question: str, *position: str | int | None) -> str:
@@ -17,11 +30,15 @@ def encode(question: str, *position: str | int | None) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode(cursor: str, question: str, read: Callable[..., T]) -> T:
-    """What `read` makes of the position. Raises `InvalidCursor` for whatever `encode` did not make.
+def decode(cursor: str | None, question: str, read: Callable[..., T]) -> T | None:
+    """What `read` makes of the position; None without a cursor.
 
     `read` is called with the position's parts and raises `ValueError` or `TypeError` at will.
+
+    Raises `InvalidCursor` for whatever `encode` did not make.
     """
+    if cursor is None:
+        return None
     try:
         if len(cursor) > MAX_CURSOR:
             raise InvalidCursor
@@ -47,3 +64,11 @@ def whole(part: object) -> int:
     if not isinstance(part, int) or isinstance(part, bool) or not 0 <= part < 2**63:
         raise ValueError("not a number")
     return part
+
+
+def instant(part: object) -> datetime:
+    """`part` as an instant that the database can compare. Raises `ValueError`."""
+    moment = datetime.fromisoformat(text(part))
+    if moment.tzinfo is None or not 1900 < moment.year < 2300:
+        raise ValueError("not an instant")
+    return moment

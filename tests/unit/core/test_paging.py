@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.query import paging
-from functions.query.parameters import MAX_CURSOR, InvalidCursor
+from functions.core import paging
+from functions.core.errors import InvalidCursor
+from functions.core.paging import MAX_CURSOR
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
@@ -43,3 +44,20 @@ def test_parts_that_are_no_number(part: object) -> None:
     """Nor does a number that does not fit there."""
     with pytest.raises(ValueError, match="not a number"):
         paging.whole(part)
+
+
+@pytest.mark.parametrize("part", [None, 5, "monday", "2026-11-20T09:45:00", "0001-01-01T00:00:00Z"])
+def test_parts_that_are_no_instant(part: object) -> None:
+    """Nor does an instant without an offset, or of another age."""
+    with pytest.raises(ValueError, match=r"not a text|not an instant|isoformat"):
+        paging.instant(part)
+
+
+@pytest.mark.parametrize(
+    ("found", "page"),
+    [("", ("", None)), ("ab", ("ab", None)), ("abc", ("ab", "B"))],
+)
+def test_a_page_ends_where_more_follows(found: str, page: tuple[str, str | None]) -> None:
+    """The row beyond the limit is not shown: it only says that there is another page."""
+    shown, following = paging.page(list(found), 2, str.upper)
+    assert ("".join(shown), following) == page
