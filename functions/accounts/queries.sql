@@ -19,8 +19,8 @@ select from public.profiles as p
 where p.id = :id::uuid
 for no key update;
 
--- name: update_profile(id, handle, timezone, idle_timeout_minutes, retention_months, leaderboard_opt_in)$
--- All settings at once; the answer is a word, because the constraint that refuses decides it.
+-- name: update_profile(id, handle, timezone, idle_timeout_minutes, retention_months, leaderboard_opt_in)!
+-- All settings at once; the constraint that refuses decides what the person is told.
 select public.update_profile(
     :id::uuid,
     :handle::text,

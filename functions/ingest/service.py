@@ -5,10 +5,16 @@ from datetime import datetime
 
 from functions.core import db, metrics
 from functions.core.actor import Monitor, Room
-from functions.core.errors import InternalError, KeyRevoked, PayloadTooLarge
+from functions.core.errors import ApiError, InternalError, PayloadTooLarge
 from functions.ingest import batch, signing
 from functions.ingest.models import MAX_SENT, Accepted
 from functions.ingest.room import BATCHES, DUPLICATES, EVENTS
+
+
+class KeyRevoked(ApiError):
+    """The key was revoked between the look-up and the insert; the batch is verified once more."""
+
+    sqlstate = "VL004"
 
 
 def accept(source: str, signature: str, encoding: str, body: bytes, now: datetime) -> Accepted:

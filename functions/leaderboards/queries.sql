@@ -13,15 +13,12 @@ where
 order by b.created_at asc, b.id asc;
 
 -- name: create_leaderboard(owner_id, name, code_sha256)$
--- Null when the person is in as many boards as one may be.
+-- Counts under the lock that makes the limit hold.
 select public.create_leaderboard(:owner_id::uuid, :name::text, :code_sha256::bytea);
 
--- name: join_leaderboard(owner_id, code_sha256)^
+-- name: join_leaderboard(owner_id, code_sha256)$
 -- Counts under the locks that make the limits hold.
-select
-    j.outcome,
-    j.leaderboard_id
-from public.join_leaderboard(:owner_id::uuid, :code_sha256::bytea) as j;
+select public.join_leaderboard(:owner_id::uuid, :code_sha256::bytea);
 
 -- name: replace_leaderboard_code(owner_id, id, code_sha256)!
 -- The old invitation is worth nothing from now on.

@@ -36,12 +36,20 @@ class TooManyLeaderboards(Conflict):
     """You are in 20 leaderboards; leave or delete one first."""
 
     error = "too_many_leaderboards"
+    sqlstate = "VL021"
+
+
+class UnknownCode(NotFound):
+    """No leaderboard has this code."""
+
+    sqlstate = "VL022"
 
 
 class LeaderboardFull(Conflict):
     """This leaderboard has 500 members."""
 
     error = "leaderboard_full"
+    sqlstate = "VL023"
 
 
 class OwnerStays(Conflict):
@@ -74,8 +82,6 @@ def create(user: User, name: str) -> InvitingLeaderboard:
         board_id = queries.create_leaderboard(
             connection, owner_id=user.id, name=name, code_sha256=_digest(code)
         )
-        if board_id is None:
-            raise TooManyLeaderboards
         board = _board(connection, user, board_id)
     return InvitingLeaderboard(code=code, **board.model_dump())
 
@@ -96,18 +102,10 @@ def replace_code(user: User, board_id: UUID) -> InvitingLeaderboard:
 def join(user: User, code: str) -> Leaderboard:
     """The leaderboard that `code` opens, with `user` in it; again is harmless.
 
-    Raises `NotFound`, `TooManyLeaderboards`, `LeaderboardFull`.
+    Raises `UnknownCode`, `TooManyLeaderboards`, `LeaderboardFull`.
     """
     with db.transaction(user.writing) as connection:
-        outcome, board_id = queries.join_leaderboard(
-            connection, owner_id=user.id, code_sha256=_digest(code)
-        )
-        if outcome == "unknown":
-            raise NotFound("No leaderboard has this code.")
-        if outcome == "too_many":
-            raise TooManyLeaderboards
-        if outcome == "full":
-            raise LeaderboardFull
+        board_id = queries.join_leaderboard(connection, owner_id=user.id, code_sha256=_digest(code))
         return _board(connection, user, board_id)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from functions.accounts.profile import UnknownTimezone
 from tests.support import Api, Database, Registered
 
 
@@ -201,11 +202,12 @@ def test_every_zone_that_gets_in_can_be_computed_with(database: Database, owner_
 
 
 def test_postgres_has_the_last_word_on_zones(database: Database, owner_token: str) -> None:
-    """A zone that it does not list is refused in a word, and nothing changes."""
-    refused = database.value(
-        "select update_profile(id, 'ada', 'Moon/Tranquility', 5, null, false) from profiles"
-    )
-    assert refused == "timezone_unknown"
+    """A zone that it does not list is refused, and nothing changes."""
+    with pytest.raises(psycopg.DatabaseError, match="timezone_name_known") as refused:
+        database.rows(
+            "select update_profile(id, 'ada', 'Moon/Tranquility', 5, null, false) from profiles"
+        )
+    assert refused.value.sqlstate == UnknownTimezone.sqlstate
     assert database.rows("select handle, timezone, idle_timeout_minutes from profiles") == [
         {"handle": None, "timezone": "UTC", "idle_timeout_minutes": 15}
     ]
