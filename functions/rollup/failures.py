@@ -1,10 +1,10 @@
-"""From commands in the order of time to errors: when each began, its class, when it was fixed.
+"""From commands in the order of time to failures: when each began, its class, when it was fixed.
 
-An error is a run of a command that fails while no earlier failure of the same command in the same
-project is open; later failures belong to it; the next success fixes it. Of an agent's command only
-its program is known: it is the same if the program, the project and the session are. Where the
-program is not known, each failure is an error of its own, and nothing fixes it. Nothing here knows
-a database: `fold` may stop anywhere and go on from what was open there.
+A failure begins with a run that fails while no failure of the same command in the same project is
+open. Later runs that fail belong to it, and the next one that succeeds fixes it. Of an agent's
+command only its program is known: it is the same if the program, the project and the session are.
+Where the program is not known, each run that fails is a failure of its own, and nothing fixes it.
+Nothing here knows a database: `fold` may stop anywhere and go on from what was open there.
 """
 
 import functools
@@ -201,20 +201,20 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Episode:
-    """An error from the failure that began it to the success that ended it, if one did."""
+class Failure:
+    """From the run that failed first to the run that succeeded again, if one did."""
 
     key: Key
     source_id: UUID
-    event_id: str  # of the failure that began it
+    event_id: str  # of the run that failed first
     opened_at: datetime
-    error_class: str
+    failure_class: str
     fixed_at: datetime | None = None
     lane: str = HUMAN
     program: str = ""
 
 
-Open = dict[Key, Episode]
+Open = dict[Key, Failure]
 
 
 class Place(NamedTuple):
@@ -226,19 +226,19 @@ class Place(NamedTuple):
     program: str
 
 
-def fold(still_open: Open, runs: Iterable[Run]) -> tuple[list[Episode], Open]:
+def fold(still_open: Open, runs: Iterable[Run]) -> tuple[list[Failure], Open]:
     """What `runs`, in the order of time, settle and leave open, if `still_open` was open before.
 
     Settled is what is fixed, and what nothing can fix. Folding two stretches one after the other is
     folding both at once.
     """
     now_open = dict(still_open)
-    settled: list[Episode] = []
+    settled: list[Failure] = []
     for run in runs:
         key = _key(run)
         if not run.failed:
-            if (episode := now_open.pop(key, None)) is not None:
-                settled.append(replace(episode, fixed_at=run.occurred_at))
+            if (failure := now_open.pop(key, None)) is not None:
+                settled.append(replace(failure, fixed_at=run.occurred_at))
         elif run.stands_alone:
             settled.append(_begin(key, run))
         elif key not in now_open:
@@ -272,8 +272,8 @@ def _key(run: Run) -> Key:
     return Key(run.project, hashlib.sha256("\0".join(("", *parts)).encode()).digest())
 
 
-def _begin(key: Key, run: Run) -> Episode:
-    return Episode(
+def _begin(key: Key, run: Run) -> Failure:
+    return Failure(
         key,
         run.source_id,
         run.event_id,

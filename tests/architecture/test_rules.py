@@ -94,7 +94,7 @@ def test_sql_lives_in_sql_files() -> None:
 # accident. The room is a literal: nothing that is sent chooses a role.
 ROOM_USES = {
     ("functions/rollup/retention.py", "rollup", "retention is the house's duty to everybody"): 2,
-    ("functions/rollup/errors.py", "rollup", "error episodes are the house's to write"): 1,
+    ("functions/rollup/recompute.py", "rollup", "failures are the house's to write"): 1,
     ("functions/rollup/days.py", "rollup", "a day's mark is waited for"): 1,
     ("functions/rollup/days.py", "rollup", "looks whose days are dirty"): 1,
     ("functions/rollup/days.py", "rollup", "only the house writes daily figures"): 1,

@@ -1,4 +1,4 @@
-"""Errors of commands in a period: how many began, how many are fixed, and how long that took."""
+"""Failures of commands in a period: how many began, how many are fixed, and how long that took."""
 
 from datetime import date, datetime
 from typing import Any
@@ -7,19 +7,19 @@ from functions.core import sql
 from functions.core.actor import User
 from functions.query import period
 from functions.query.failures.models import (
-    ClassErrors,
-    DayErrors,
-    Errors,
-    ErrorsAsked,
-    ErrorTotals,
-    LaneErrors,
-    ProgramErrors,
-    ProjectErrors,
+    ClassFailures,
+    DayFailures,
+    Failures,
+    FailuresAsked,
+    FailureTotals,
+    LaneFailures,
+    ProgramFailures,
+    ProjectFailures,
 )
 from functions.query.parameters import FIRST_YEAR, LAST_YEAR
 from functions.query.period import Period
 
-# An error reaches over days: what began in the period may be fixed by a command of any later day,
+# A failure reaches over days: what began in the period may be fixed by a command of any later day,
 # and what is fixed in it may have begun on any earlier one. Further than any event may lie.
 EVERY_DAY = date(FIRST_YEAR, 1, 2), date(LAST_YEAR, 1, 1)
 
@@ -36,8 +36,8 @@ FIGURES = (
 queries = sql.load(__file__)
 
 
-def errors(user: User, asked: ErrorsAsked, now: datetime) -> Errors:
-    """Errors by class, program, lane, project and day, as they are at this moment.
+def failures(user: User, asked: FailuresAsked, now: datetime) -> Failures:
+    """Failures by class, program, lane, project and day, as they are at this moment.
 
     Raises `InvalidRange`, `InvalidTimezone`.
     """
@@ -46,20 +46,20 @@ def errors(user: User, asked: ErrorsAsked, now: datetime) -> Errors:
         return [span.ends, EVERY_DAY]
 
     with period.reading_computed(user, asked, now, needed) as (connection, span, pending):
-        rows = list(queries.errors(connection, zone=span.zone, **span.bounds, **asked.filters))
+        rows = list(queries.failures(connection, zone=span.zone, **span.bounds, **asked.filters))
     parts: dict[str, list[dict[str, Any]]] = {}
     for part, name, *figures in rows:
         found = dict(zip(FIGURES, figures, strict=True))
         parts.setdefault(part, []).append({part: name or None} | found | _rates(found))
     [totals] = parts["total"]
-    return Errors(
+    return Failures(
         period=span.answer(),
-        totals=ErrorTotals.model_validate(totals),
-        by_class=[ClassErrors.model_validate(found) for found in parts.get("class", [])],
-        by_program=[ProgramErrors.model_validate(found) for found in parts.get("program", [])],
-        by_lane=[LaneErrors.model_validate(found) for found in parts.get("lane", [])],
-        by_project=[ProjectErrors.model_validate(found) for found in parts.get("project", [])],
-        by_day=[DayErrors.model_validate(found) for found in parts.get("day", [])],
+        totals=FailureTotals.model_validate(totals),
+        by_class=[ClassFailures.model_validate(found) for found in parts.get("class", [])],
+        by_program=[ProgramFailures.model_validate(found) for found in parts.get("program", [])],
+        by_lane=[LaneFailures.model_validate(found) for found in parts.get("lane", [])],
+        by_project=[ProjectFailures.model_validate(found) for found in parts.get("project", [])],
+        by_day=[DayFailures.model_validate(found) for found in parts.get("day", [])],
         pending_days=pending,
     )
 

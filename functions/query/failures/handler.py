@@ -10,8 +10,8 @@ from aws_lambda_powertools.event_handler.request import Request
 
 from functions.core import http
 from functions.query.door import Reader, answers
-from functions.query.failures import failures as errors
-from functions.query.failures.models import Errors, ErrorsAsked
+from functions.query.failures import failures
+from functions.query.failures.models import Failures, FailuresAsked
 
 router = Router()  # type: ignore[no-untyped-call]
 
@@ -19,16 +19,16 @@ router = Router()  # type: ignore[no-untyped-call]
 @router.get(
     "/v1/query/errors",
     operation_id="getErrors",
-    summary="Count errors of commands, and their fixes",
-    description="Counts the errors of commands that people and agents ran, how many are fixed and"
+    summary="Count failures of commands, and their fixes",
+    description="Counts the failures of commands that people and agents ran, how many are fixed and"
     " how long that took, by class, program, lane, project and day. `days=7&project=loom`, for"
-    " example, has the errors of one project in the last seven days. `source` is the source that"
-    " sent the failure with which the error began.",
+    " example, has the failures of one project in the last seven days. `source` is the source that"
+    " sent the run with which the failure began.",
     tags=["query"],
-    responses=answers(Errors),
+    responses=answers(Failures),
 )
-def get_errors(
-    request: Request, user: Reader, asked: Annotated[ErrorsAsked, Query()]
+def get_failures(
+    request: Request, user: Reader, asked: Annotated[FailuresAsked, Query()]
 ) -> Response[str]:
     """By class, program, lane, project and day."""
-    return http.cached(request, errors.errors(user, asked, datetime.now(UTC)))
+    return http.cached(request, failures.failures(user, asked, datetime.now(UTC)))

@@ -1,4 +1,4 @@
-"""Errors of commands: how many began, how many are fixed, how long that took."""
+"""Failures of commands: how many began, how many are fixed, how long that took."""
 
 from typing import Literal
 
@@ -9,14 +9,14 @@ from functions.query.models import Asked, AskedPeriod, PendingDays
 from functions.query.parameters import ProjectFilter, SourceFilter
 
 
-class ErrorsAsked(Asked):
-    """Whose errors are counted: those of commands that this source sent, on this project."""
+class FailuresAsked(Asked):
+    """Which failures are counted: those of this source on this project, if these are named."""
 
     source: SourceFilter = None
     project: ProjectFilter = None
 
 
-ErrorClass = Literal[
+FailureClass = Literal[
     "syntax",
     "missing_dependency",
     "permission",
@@ -28,37 +28,38 @@ ErrorClass = Literal[
 ]
 
 
-class ErrorFigures(Model):
-    """The errors of a group. An error is a failed command, until the same command succeeds."""
+class FailureFigures(Model):
+    """The failures of a group. A failure lasts until the same command succeeds."""
 
-    introduced: int = Field(description="This many errors began in the period.", examples=[4])
+    introduced: int = Field(description="This many failures began in the period.", examples=[4])
     fixed: int = Field(
-        description="This many errors were fixed in the period, whenever they began.", examples=[3]
+        description="This many failures were fixed in the period, whenever they began.",
+        examples=[3],
     )
     unresolved: int = Field(
-        description="This many errors began in the period and are not fixed by now.", examples=[1]
+        description="This many failures began in the period and are not fixed by now.", examples=[1]
     )
     success_rate: float | None = Field(
         ge=0,
         le=1,
-        description="This is the share of the introduced errors that are fixed by now. It is null"
+        description="This is the share of the introduced failures that are fixed by now. It is null"
         " if there are none.",
         examples=[0.75],
     )
     median_fix_seconds: float | None = Field(
-        description="This is the median time from beginning to fix, of the errors that were fixed"
+        description="This is the median time from beginning to fix, of the failures that were fixed"
         " in the period. It is null if there are none.",
         examples=[600.0],
     )
     mean_fix_seconds: float | None = Field(
-        description="This is the mean time from beginning to fix, of the errors that were fixed in"
-        " the period. It is null if there are none.",
+        description="This is the mean time from beginning to fix, of the failures that were fixed"
+        " in the period. It is null if there are none.",
         examples=[840.0],
     )
 
 
-class ErrorTotals(ErrorFigures):
-    """The errors of a group, and the commands that were run."""
+class FailureTotals(FailureFigures):
+    """The failures of a group, and the commands that were run."""
 
     runs: int = Field(
         description="This many commands ended in the period: all commands of terminals, and those"
@@ -74,20 +75,20 @@ class ErrorTotals(ErrorFigures):
     )
 
 
-class ClassErrors(ErrorFigures):
-    """The errors of one class."""
+class ClassFailures(FailureFigures):
+    """The failures of one class."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    error_class: ErrorClass = Field(
+    failure_class: FailureClass = Field(
         alias="class",
-        description="This says what kind of error it is, as the command's output shows.",
+        description="This says what kind of failure it is, as the command's output shows.",
         examples=["test_failure"],
     )
 
 
-class ProgramErrors(ErrorTotals):
-    """The errors of one program that agents run."""
+class ProgramFailures(FailureTotals):
+    """The failures of one program that agents run."""
 
     program: str | None = Field(
         description="This is the program with its subcommand. It is null for commands of terminals,"
@@ -96,8 +97,8 @@ class ProgramErrors(ErrorTotals):
     )
 
 
-class LaneErrors(ErrorTotals):
-    """The errors of one lane."""
+class LaneFailures(FailureTotals):
+    """The failures of one lane."""
 
     lane: Literal["human", "agent"] = Field(
         description="The commands were run in a terminal (`human`) or by an agent (`agent`).",
@@ -105,8 +106,8 @@ class LaneErrors(ErrorTotals):
     )
 
 
-class ProjectErrors(ErrorTotals):
-    """The errors of one project."""
+class ProjectFailures(FailureTotals):
+    """The failures of one project."""
 
     project: str | None = Field(
         description="This is the project. It is null for commands that name none.",
@@ -114,8 +115,8 @@ class ProjectErrors(ErrorTotals):
     )
 
 
-class DayErrors(ErrorTotals):
-    """The errors of one day. Days without commands and errors are left out."""
+class DayFailures(FailureTotals):
+    """The failures of one day. Days without commands and failures are left out."""
 
     day: str = Field(
         description="This is the day in the zone, as YYYY-MM-DD.",
@@ -124,16 +125,18 @@ class DayErrors(ErrorTotals):
     )
 
 
-class Errors(Model):
+class Failures(Model):
     """The rows of each list sum to the totals."""
 
     period: AskedPeriod
-    totals: ErrorTotals = Field(description="These are all errors and commands of the period.")
-    by_class: list[ClassErrors] = Field(description="The class with most errors comes first.")
-    by_program: list[ProgramErrors] = Field(
-        description="This is the program with most errors comes first."
+    totals: FailureTotals = Field(description="These are all failures and commands of the period.")
+    by_class: list[ClassFailures] = Field(description="The class with most failures comes first.")
+    by_program: list[ProgramFailures] = Field(
+        description="The program with most failures comes first."
     )
-    by_lane: list[LaneErrors] = Field(description="The lane with most errors comes first.")
-    by_project: list[ProjectErrors] = Field(description="The project with most errors comes first.")
-    by_day: list[DayErrors] = Field(description="The oldest day comes first.")
+    by_lane: list[LaneFailures] = Field(description="The lane with most failures comes first.")
+    by_project: list[ProjectFailures] = Field(
+        description="The project with most failures comes first."
+    )
+    by_day: list[DayFailures] = Field(description="The oldest day comes first.")
     pending_days: PendingDays

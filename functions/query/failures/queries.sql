@@ -1,4 +1,4 @@
--- name: errors(zone, since, until, source, project)
+-- name: failures(zone, since, until, source, project)
 -- All groupings of one snapshot; rides on the two indexes of error_episodes, on (owner, hour) and on
 -- (owner, quarter).
 with wanted as (

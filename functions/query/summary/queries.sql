@@ -191,8 +191,8 @@ select
     sum(d.research)::bigint as research
 from days as d;
 
--- name: errors_fixed(since, until)^
--- Of the errors that began in the period, how many are fixed by now; rides (owner, opened_at).
+-- name: failures_fixed(since, until)^
+-- Of the failures that began in the period, how many are fixed by now; rides (owner, opened_at).
 select
     count(*) as introduced,
     count(e.fixed_at) as fixed

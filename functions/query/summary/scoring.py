@@ -29,7 +29,7 @@ class Time:
 
 @dataclass(frozen=True)
 class Repairs:
-    """Errors that began in a period, and how many of them are fixed."""
+    """Failures that began in a period, and how many of them are fixed."""
 
     introduced: int
     fixed: int
@@ -43,7 +43,7 @@ def score(active_days: int, days: int, time: Time | str, repairs: Repairs | str)
     found: dict[PartName, float | str] = {
         "focus": _focus(time),
         "consistency": _consistency(active_days, days),
-        "errors_fixed": _errors_fixed(repairs),
+        "errors_fixed": _failures_fixed(repairs),
         "learning": _learning(time),
         "plan_completion": "no plans are kept",
     }
@@ -78,11 +78,11 @@ def _consistency(active_days: int, days: int) -> float | str:
     return min(100.0, 100 * active_days / (days * FULL_WEEK))
 
 
-def _errors_fixed(repairs: Repairs | str) -> float | str:
+def _failures_fixed(repairs: Repairs | str) -> float | str:
     if isinstance(repairs, str):
         return repairs
     if repairs.introduced == 0:
-        return "no errors of commands in the period"
+        return "no failures of commands in the period"
     return 100 * repairs.fixed / repairs.introduced
 
 

@@ -45,7 +45,7 @@ def summary(user: User, asked: Filtered, now: datetime) -> Summary:
         if pending <= MAX_WAITING:
             for first, last in needed(span):
                 questions.append((queries.focus.sql, {"first": first, "last": last}))
-                questions.append((queries.errors_fixed.sql, span.bounds))
+                questions.append((queries.failures_fixed.sql, span.bounds))
         rows, active, *scored = db.ask(connection, *questions)
     figures: Figures = scoring.NOT_FILTERED, scoring.NOT_FILTERED
     if not is_narrowed:

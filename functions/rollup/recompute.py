@@ -1,7 +1,7 @@
-"""Errors of one owner, computed anew from a dirty day on, until nothing changes any more.
+"""Failures of one owner, computed anew from a dirty day on, until nothing changes any more.
 
 What is stored of a stretch of time is *right* when folding its raw events over what was open at
-its beginning gives the errors that are stored, and what is stored as open at its end. A late or
+its beginning gives the failures that are stored, and what is stored as open at its end. A late or
 deleted event makes only its own day wrong. Recomputing makes the days that are asked for right
 and goes on, window by window, until what it finds open is what is stored: from there on nothing
 depends on what was changed. So when each dirty day has been recomputed, in whatever order, all
@@ -21,21 +21,21 @@ from functions.core import db, sql
 from functions.core.actor import Room
 from functions.core.db import Connection
 from functions.rollup import failures
-from functions.rollup.failures import Episode, Key, Open, Run
+from functions.rollup.failures import Failure, Key, Open, Run
 
 WINDOW = timedelta(days=31)  # of raw events at once, beyond the days that are asked for
 
-queries = sql.load(__file__, "errors.sql")
+queries = sql.load(__file__, "failures.sql")
 
 
-def recompute_errors(owner: UUID, first: date, last: date) -> None:
-    """Makes the errors of `owner` right for the days `first` to `last`, both included.
+def recompute_failures(owner: UUID, first: date, last: date) -> None:
+    """Makes the failures of `owner` right for the days `first` to `last`, both included.
 
     Days are of the owner's zone. One transaction; may be run again, and twice at once. What lies
     before `profiles.purged_before` is kept as it is: the events that it came from are gone.
     """
-    with db.transaction(Room("rollup", "error episodes are the house's to write")) as connection:
-        queries.lock_errors(connection, owner=owner)
+    with db.transaction(Room("rollup", "failures are the house's to write")) as connection:
+        queries.lock_failures(connection, owner=owner)
         stretch = queries.find_stretch(connection, owner=owner, first=first, last=last)
         if stretch is None or stretch[0] >= stretch[1]:  # no such account; all of it is purged
             return
@@ -45,7 +45,7 @@ def recompute_errors(owner: UUID, first: date, last: date) -> None:
 def _replay(connection: Connection, owner: UUID, since: datetime, until: datetime) -> None:
     carried = _stored_open(connection, owner, since)
     last_moment: datetime | None = queries.find_last_moment(connection, owner=owner)
-    found: list[Episode] = []
+    found: list[Failure] = []
     now_open = _without_ends(carried)
     start, end = since, until
     runs = _runs(connection, owner, start, end)
@@ -63,38 +63,38 @@ def _replay(connection: Connection, owner: UUID, since: datetime, until: datetim
         start, end = end, end + WINDOW
         runs = _runs(connection, owner, start, end)
     to_the_end = last_moment is None or end > last_moment
-    rows = queries.find_errors(
+    rows = queries.find_failures(
         connection, owner=owner, since=since, until=None if to_the_end else end
     )
-    before = {_episode(row) for row in rows}
-    after = {episode for episode in found if episode.opened_at >= since}
+    before = {_failure(row) for row in rows}
+    after = {failure for failure in found if failure.opened_at >= since}
     _delete(connection, owner, before - after)
     _insert(connection, owner, after - before)
-    known = {episode.key: episode.fixed_at for episode in carried.values()}
+    known = {failure.key: failure.fixed_at for failure in carried.values()}
     _update(
         connection,
         owner,
         [
-            episode
-            for episode in found
-            if episode.opened_at < since and episode.fixed_at != known[episode.key]
+            failure
+            for failure in found
+            if failure.opened_at < since and failure.fixed_at != known[failure.key]
         ],
     )
 
 
-def _episode(row: Sequence[Any]) -> Episode:
+def _failure(row: Sequence[Any]) -> Failure:
     project, command_sha256, *others = row
-    return Episode(Key(project, bytes(command_sha256)), *others)
+    return Failure(Key(project, bytes(command_sha256)), *others)
 
 
 def _stored_open(connection: Connection, owner: UUID, moment: datetime) -> Open:
     """What is stored as open just before `moment`, with the ends that it has later."""
-    rows = queries.find_open_errors(connection, owner=owner, moment=moment)
-    return {episode.key: episode for episode in map(_episode, rows)}
+    rows = queries.find_open_failures(connection, owner=owner, moment=moment)
+    return {failure.key: failure for failure in map(_failure, rows)}
 
 
-def _without_ends(episodes: Open) -> Open:
-    return {key: replace(episode, fixed_at=None) for key, episode in episodes.items()}
+def _without_ends(still_open: Open) -> Open:
+    return {key: replace(failure, fixed_at=None) for key, failure in still_open.items()}
 
 
 def _runs(connection: Connection, owner: UUID, since: datetime, until: datetime) -> list[Run]:
@@ -121,39 +121,39 @@ def _count(
         )
 
 
-def _delete(connection: Connection, owner: UUID, episodes: Collection[Episode]) -> None:
-    if episodes:
-        queries.delete_errors(connection, owner=owner, **_identities(episodes))
+def _delete(connection: Connection, owner: UUID, changed: Collection[Failure]) -> None:
+    if changed:
+        queries.delete_failures(connection, owner=owner, **_identities(changed))
 
 
-def _insert(connection: Connection, owner: UUID, episodes: Collection[Episode]) -> None:
-    if episodes:
-        queries.insert_errors(
+def _insert(connection: Connection, owner: UUID, changed: Collection[Failure]) -> None:
+    if changed:
+        queries.insert_failures(
             connection,
             owner=owner,
-            **_identities(episodes),
-            projects=[episode.key.project for episode in episodes],
-            commands=[episode.key.command_sha256 for episode in episodes],
-            classes=[episode.error_class for episode in episodes],
-            fixed=[episode.fixed_at for episode in episodes],
-            lanes=[episode.lane for episode in episodes],
-            programs=[episode.program for episode in episodes],
+            **_identities(changed),
+            projects=[failure.key.project for failure in changed],
+            commands=[failure.key.command_sha256 for failure in changed],
+            classes=[failure.failure_class for failure in changed],
+            fixed=[failure.fixed_at for failure in changed],
+            lanes=[failure.lane for failure in changed],
+            programs=[failure.program for failure in changed],
         )
 
 
-def _update(connection: Connection, owner: UUID, episodes: Collection[Episode]) -> None:
-    if episodes:
+def _update(connection: Connection, owner: UUID, changed: Collection[Failure]) -> None:
+    if changed:
         queries.update_fixes(
             connection,
             owner=owner,
-            **_identities(episodes),
-            fixed=[episode.fixed_at for episode in episodes],
+            **_identities(changed),
+            fixed=[failure.fixed_at for failure in changed],
         )
 
 
-def _identities(episodes: Collection[Episode]) -> dict[str, list[object]]:
+def _identities(changed: Collection[Failure]) -> dict[str, list[object]]:
     return {
-        "opened": [episode.opened_at for episode in episodes],
-        "sources": [episode.source_id for episode in episodes],
-        "events": [episode.event_id for episode in episodes],
+        "opened": [failure.opened_at for failure in changed],
+        "sources": [failure.source_id for failure in changed],
+        "events": [failure.event_id for failure in changed],
     }

@@ -1,7 +1,7 @@
--- name: lock_errors(owner)$
--- One computation of an owner's errors at a time; a statement of its own, so that the next ones see
+-- name: lock_failures(owner)$
+-- One computation of an owner's failures at a time; a statement of its own, so that the next ones see
 -- what the one before has committed.
-select pg_advisory_xact_lock(hashtextextended('vibeloom.errors.' || :owner::text, 0)) is null;
+select pg_advisory_xact_lock(hashtextextended('vibeloom.failures.' || :owner::text, 0)) is null;
 
 -- name: find_stretch(owner, first, last)^
 -- From the first moment of the first day to that after the last day, in the owner's zone; never
@@ -15,7 +15,7 @@ for key share;
 
 -- name: find_last_moment(owner)$
 -- After this nothing is known, raw or computed. Rides on events_captured, events_agent_runs and both
--- error indexes.
+-- indexes of error_episodes.
 select greatest(
     (
         select max(v.occurred_at) from public.events as v
@@ -32,8 +32,8 @@ select greatest(
     (select max(e.fixed_at) from public.error_episodes as e where e.owner_id = :owner::uuid)
 );
 
--- name: find_open_errors(owner, moment)
--- What was open just before a moment, at most one error for each project and command. What nothing can
+-- name: find_open_failures(owner, moment)
+-- What was open just before a moment, at most one failure for each project and command. What nothing can
 -- fix is settled.
 select
     e.project,
@@ -111,8 +111,8 @@ where
     )
 order by occurred_at, source_id, id;
 
--- name: find_errors(owner, since, until)
--- Errors that began in a stretch, in the order of find_open_errors; `until` null: to the end.
+-- name: find_failures(owner, since, until)
+-- Failures that began in a stretch, in the order of find_open_failures; `until` null: to the end.
 select
     e.project,
     e.command_sha256,
@@ -129,8 +129,8 @@ where
     and e.opened_at >= :since::timestamptz
     and (:until::timestamptz is null or e.opened_at < :until::timestamptz);
 
--- name: delete_errors(owner, opened, sources, events)!
--- Errors that are none any more, or others than was known.
+-- name: delete_failures(owner, opened, sources, events)!
+-- Failures that are none any more, or that are others than was known.
 delete from public.error_episodes as e
 using
     unnest(:opened::timestamptz [], :sources::uuid [], :events::text []) as n (opened_at, source_id, event_id)
@@ -138,8 +138,8 @@ where
     e.owner_id = :owner::uuid
     and (e.opened_at, e.source_id, e.event_id) = (n.opened_at, n.source_id, n.event_id);
 
--- name: insert_errors(owner, opened, sources, events, projects, commands, classes, fixed, lanes, programs)!
--- Many errors in one statement.
+-- name: insert_failures(owner, opened, sources, events, projects, commands, classes, fixed, lanes, programs)!
+-- Many failures in one statement.
 insert into public.error_episodes (
     owner_id, opened_at, source_id, event_id, project, command_sha256, class, fixed_at, lane, program
 )
@@ -164,7 +164,7 @@ from
     );
 
 -- name: update_fixes(owner, opened, sources, events, fixed)!
--- Errors that began earlier and whose end is another than was known.
+-- Failures that began earlier and whose end is another than was known.
 update public.error_episodes as e
 set fixed_at = n.fixed_at
 from
