@@ -32,8 +32,8 @@ _PURGE_FIELDS = (
     "purged_at",
 )
 
-# How a name may look; whether there is such a zone, the database says, which computes days with it.
-# Not what a system's folder of zones holds besides them, which some servers list as well.
+# The form of a zone's name. The database decides whether there is such a zone. Some servers also
+# list files of the system that are no zones (posix…, right/…); these are excluded.
 _ZONE = re.compile(
     r"(?!posix|right/|localtime|Factory)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII
 )

@@ -14,7 +14,7 @@ from public.profiles as p
 where p.id = :id::uuid;
 
 -- name: lock_profile(id)!
--- Nobody changes it between the comparison of its ETag and the update.
+-- Keeps others from changing it between the comparison of its ETag and the update.
 select from public.profiles as p
 where p.id = :id::uuid
 for no key update;
@@ -88,5 +88,5 @@ order by t.created_at asc, t.id asc
 limit :limit::integer;
 
 -- name: delete_access_token(owner_id, id)$
--- A revoked token is gone; null when there is none.
+-- Deletes a token; null when there is none.
 select public.delete_access_token(:owner_id::uuid, :id::uuid);

@@ -33,7 +33,8 @@ def encode(question: str, *position: str | int | None) -> str:
 def decode(cursor: str | None, question: str, read: Callable[..., T]) -> T | None:
     """What `read` makes of the position; None without a cursor.
 
-    `read` is called with the position's parts and raises `ValueError` or `TypeError` at will.
+    `read` is called with the position's parts and raises `ValueError` or `TypeError`
+    for parts that it does not accept.
 
     Raises `InvalidCursor` for whatever `encode` did not make.
     """

@@ -25,7 +25,7 @@ from functions.leaderboards.models import (
     Standing,
 )
 
-CODE_BYTES = 16  # 128 bits: not to be guessed, and short enough to be passed on
+CODE_BYTES = 16  # 128 bits cannot be guessed, and are short enough to pass on
 PUBLIC_BOARD = Leaderboard(id=PUBLIC, name="Everybody", is_owner=False, created_at=None)
 _CURSOR = re.compile(r"([0-9]{1,40})\.([a-z0-9][a-z0-9_-]{1,38})")
 
@@ -87,7 +87,7 @@ def create(user: User, name: str) -> InvitingLeaderboard:
 
 
 def replace_code(user: User, board_id: UUID) -> InvitingLeaderboard:
-    """A new invitation; the old one opens nothing any more. Raises `NotFound`."""
+    """A new invitation; the old one stops working. Raises `NotFound`."""
     code = _new_code()
     with db.transaction(user.writing) as connection:
         replaced = queries.replace_leaderboard_code(
@@ -100,7 +100,7 @@ def replace_code(user: User, board_id: UUID) -> InvitingLeaderboard:
 
 
 def join(user: User, code: str) -> Leaderboard:
-    """The leaderboard that `code` opens, with `user` in it; again is harmless.
+    """The leaderboard that `code` opens, with `user` in it; repeating the call changes nothing.
 
     Raises `UnknownCode`, `TooManyLeaderboards`, `LeaderboardFull`.
     """
@@ -110,7 +110,7 @@ def join(user: User, code: str) -> Leaderboard:
 
 
 def leave(user: User, board_id: UUID) -> None:
-    """`user` is not shown there from now on. Raises `NotFound`, `OwnerStays`."""
+    """Ends the membership of `user`. Raises `NotFound`, `OwnerStays`."""
     with db.transaction(user.writing) as connection:
         left = queries.leave_leaderboard(connection, owner_id=user.id, id=board_id)
         if not left:
@@ -119,7 +119,7 @@ def leave(user: User, board_id: UUID) -> None:
 
 
 def delete(user: User, board_id: UUID) -> None:
-    """The board and its memberships are gone. Raises `NotFound`."""
+    """Deletes the board and its memberships. Raises `NotFound`."""
     with db.transaction(user.writing) as connection:
         deleted = queries.delete_leaderboard(connection, owner_id=user.id, id=board_id)
     if not deleted:
@@ -127,7 +127,7 @@ def delete(user: User, board_id: UUID) -> None:
 
 
 def ranking(user: User, board_id: UUID | None, asked: Question, now: datetime) -> Ranking:
-    """A page of a board, or of the public one for None: members who opted in and have any.
+    """A page of a board, or of the public one for None: its members who opted in and have a value.
 
     Raises `NotFound`, also for a board that `user` is not in, and `Malformed`.
     """
@@ -189,7 +189,7 @@ def _new_code() -> str:
 
 
 def _digest(code: str) -> bytes:
-    """128 random bits need no slow hash."""
+    """The SHA-256 of `code`; 128 random bits need no slow hash."""
     return hashlib.sha256(code.encode()).digest()
 
 

@@ -1,4 +1,4 @@
-"""Who may ask, and what questions may answer, for OpenAPI."""
+"""Who may ask, and the responses of all questions for OpenAPI."""
 
 from typing import Annotated, Any
 

@@ -1,4 +1,4 @@
-"""The doors of all topics."""
+"""The routes of all topics."""
 
 from functions.core import http
 from functions.query.blocks import handler as blocks

@@ -1,4 +1,4 @@
-"""What questions may ask with: the types of their query parameters, and the words of a refusal."""
+"""The types of the query parameters, each with its description and the error that refuses it."""
 
 import re
 from datetime import UTC, date, datetime
@@ -21,7 +21,7 @@ INSTANT = re.compile(
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
-# Not what a system's folder of zones holds besides them, which some servers list as well.
+# Some servers also list files of the system that are no zones (posix…, right/…): not these.
 ZONE = re.compile(r"(?!posix|right/|localtime|Factory)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
 ACCEPTED = (
     "a day (2026-11-20, of the zone `tz`) or an RFC 3339 instant (2026-11-20T09:45:00Z; write the"

@@ -1,11 +1,11 @@
 -- name: find_period(tz, known, now, since_day, since_at, until_day, until_at, days)
--- What the words of a question mean, by the rules that also cut the days; no row: `tz` names no zone.
--- Row-level security leaves one profile, the asker's.
+-- Finds the period of a question, by the rules that also cut the days. There is no row if `tz` names no
+-- zone. Under row-level security there is one profile, the asker's.
 with own as (
     select coalesce((select p.timezone from public.profiles as p), 'UTC') as zone
 ),
 
--- A fence: nothing is computed in a zone before its name is known.
+-- Materialized, so that nothing is computed in a zone before its name is checked.
 zoned as materialized (
     select
         coalesce(:tz::text, o.zone) as zone,
@@ -91,7 +91,7 @@ select
 from compared as c;
 
 -- name: day_starts(zone, first, last)
--- Where days begin, in whole seconds of Unix time; where the last of them ends is one more row.
+-- Where each day begins, in seconds of Unix time; the last row is where the last day ends.
 select extract(epoch from public.day_start(d.day::date, :zone::text))::bigint as starts
 from generate_series(:first::date::timestamp, :last::date + interval '1 day', interval '1 day') as d (day)
 order by d.day;

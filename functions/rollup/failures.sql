@@ -14,7 +14,7 @@ where p.id = :owner::uuid
 for key share;
 
 -- name: find_last_moment(owner)$
--- After this nothing is known, raw or computed. Rides on events_captured, events_agent_runs and both
+-- The last instant of any command or failure. Rides on events_captured, events_agent_runs and both
 -- indexes of error_episodes.
 select greatest(
     (
@@ -33,8 +33,8 @@ select greatest(
 );
 
 -- name: find_open_failures(owner, moment)
--- What was open just before a moment, at most one failure for each project and command. What nothing can
--- fix is settled.
+-- The failures that were open just before a moment, at most one for each project and command. A failure
+-- that nothing can fix is never open.
 select
     e.project,
     e.command_sha256,
@@ -130,7 +130,7 @@ where
     and (:until::timestamptz is null or e.opened_at < :until::timestamptz);
 
 -- name: delete_failures(owner, opened, sources, events)!
--- Failures that are none any more, or that are others than was known.
+-- Failures that no longer exist, or that have changed.
 delete from public.error_episodes as e
 using
     unnest(:opened::timestamptz [], :sources::uuid [], :events::text []) as n (opened_at, source_id, event_id)
@@ -164,7 +164,7 @@ from
     );
 
 -- name: update_fixes(owner, opened, sources, events, fixed)!
--- Failures that began earlier and whose end is another than was known.
+-- Failures that began before the stretch and whose end has changed.
 update public.error_episodes as e
 set fixed_at = n.fixed_at
 from
@@ -176,7 +176,7 @@ where
     and (e.opened_at, e.source_id, e.event_id) = (n.opened_at, n.source_id, n.event_id);
 
 -- name: delete_agent_runs(owner, since, until)!
--- What the stretch had before.
+-- Removes the counts of the stretch.
 delete from public.agent_runs as r
 where
     r.owner_id = :owner::uuid
@@ -184,7 +184,7 @@ where
     and r.quarter < :until::timestamptz;
 
 -- name: insert_agent_runs(owner, quarters, sources, projects, programs, runs, failed)!
--- What it has now.
+-- Writes the counts of the stretch.
 insert into public.agent_runs (owner_id, quarter, source_id, project, program, runs, failed_runs)
 select
     :owner::uuid,

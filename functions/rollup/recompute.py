@@ -1,14 +1,14 @@
 """Failures of one owner, computed anew from a dirty day on, until nothing changes any more.
 
-What is stored of a stretch of time is *right* when folding its raw events over what was open at
-its beginning gives the failures that are stored, and what is stored as open at its end. A late or
-deleted event makes only its own day wrong. Recomputing makes the days that are asked for right
-and goes on, window by window, until what it finds open is what is stored: from there on nothing
-depends on what was changed. So when each dirty day has been recomputed, in whatever order, all
-stretches are right, and the whole is what a computation from nothing would be.
+The stored failures of a stretch of time are *right* when they are what `fold` makes of its raw
+events, given the failures that were open at its beginning. A late or deleted event makes only its
+own day wrong. `recompute_failures` makes the days right that it is asked for. Then it goes on,
+window by window, until the failures that are open are those that are stored as open: from there on,
+nothing depends on the change. So once each dirty day is recomputed, in any order, all stretches are
+right.
 
-The runs of agents' programs are counted with it: of the days that are asked for alone, because they
-depend on nothing else.
+It also counts the runs of agents' programs, but only of the days that it is asked for: a count
+depends on nothing outside its day.
 """
 
 from collections.abc import Collection, Iterable, Sequence

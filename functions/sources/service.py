@@ -18,10 +18,10 @@ from functions.sources.models import (
     Sources,
 )
 
-CHALLENGE_LIFETIME = timedelta(minutes=10)  # a person copies a key from one machine to another
+CHALLENGE_LIFETIME = timedelta(minutes=10)  # enough to copy a key from one machine to another
 STATEMENT = "vibeloom-source-v1\n{name}\n{public_key}\n{challenge}"  # what a proof signs, UTF-8
 
-# How a source's health is told.
+# Limits of the report on a source's health.
 HEALTH = {
     "tolerated": 24,  # h without a batch that are no gap, unless the owner says what is expected
     "gap_days": 14,  # d: two weekends; what is read grows with this over what is expected
@@ -65,7 +65,7 @@ def challenge(user: User, now: datetime) -> Challenge:
 
 
 def register(user: User, new: NewSource) -> tuple[Source, bool]:
-    """The source with its first key, and whether it was made now; the same call twice is harmless.
+    """The source with its first key, and whether it was made now. Repeating it changes nothing.
 
     Raises `InvalidProof`, `SourceNameTaken`, `SourceExists`, `KeyTaken`.
     """

@@ -1,9 +1,9 @@
 """Five-hour blocks of calls, as ccusage has them. Pure.
 
-The rules are those of ccusage 20 (`ccusage blocks`); stored runs of it are the tests' expectations.
+The rules are those of ccusage 20 (`ccusage blocks`); the tests compare with its stored output.
 
 - A block begins at the full hour (UTC) of its first call, and ends five hours later.
-- A call belongs to it until that end, the very instant included. The next call begins a new block.
+- A call belongs to it up to that end, which is included. The next call begins a new block.
 - A pause of more than five hours between two calls is a gap, from five hours after the one to the
   other. It may begin after the next block does, because that one begins at its full hour.
 - The block whose end is still to come is active, unless its last call is five hours old.

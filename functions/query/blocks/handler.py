@@ -29,5 +29,4 @@ router = Router()  # type: ignore[no-untyped-call]
 def list_blocks(
     request: Request, user: Reader, asked: Annotated[BlocksAsked, Query()]
 ) -> Response[str]:
-    """Blocks and gaps that touch the period, the earliest first."""
     return http.cached(request, blocks.blocks(user, asked, datetime.now(UTC)))

@@ -30,7 +30,6 @@ router = Router()  # type: ignore[no-untyped-call]
 def get_timeline(
     request: Request, user: Reader, asked: Annotated[TimelineAsked, Query()]
 ) -> Response[str]:
-    """Counts by hour, day or week of the zone, grouped; rows without events are left out."""
     return http.cached(request, counts.timeline(user, asked, datetime.now(UTC)))
 
 
@@ -47,7 +46,6 @@ def get_timeline(
 def list_projects(
     request: Request, user: Reader, asked: Annotated[PagedAsked, Query()]
 ) -> Response[str]:
-    """Events, errors, tokens, cost, first and last day of each project."""
     return http.cached(request, counts.by_project(user, asked, datetime.now(UTC)))
 
 
@@ -64,5 +62,4 @@ def list_projects(
 def list_languages(
     request: Request, user: Reader, asked: Annotated[PagedAsked, Query()]
 ) -> Response[str]:
-    """Events, errors, tokens, cost, first and last day of each language."""
     return http.cached(request, counts.by_language(user, asked, datetime.now(UTC)))

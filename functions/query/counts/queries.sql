@@ -84,7 +84,7 @@ select
     1 as part,
     p.start,
     p.named,
-    -- What clocks there show; a day's date is that of UTC already.
+    -- The local time of the zone; a day is a date of UTC already.
     p.start at time zone case :by::text when 'hour' then :zone::text else 'UTC' end as clock,
     p.events,
     p.errors,

@@ -17,7 +17,7 @@ from functions.core.db import Connection
 from functions.query import period
 from functions.query.events.models import EventsAsked
 
-READ = 1_000  # events that a statement of an export reads: what is in memory besides the answer
+READ = 1_000  # events that one statement of an export reads; they are in memory beside the answer
 MAX_BYTES = 5 * 1024 * 1024  # of one answer; Lambda's own limit is 6 MB, headers included
 
 Position = dict[str, Any]  # at, id, source_id of the last event that was given

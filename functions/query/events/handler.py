@@ -31,7 +31,6 @@ router = Router()  # type: ignore[no-untyped-call]
 def list_events(
     request: Request, user: Reader, asked: Annotated[EventsAsked, Query()]
 ) -> Response[str]:
-    """Events with their payloads, newest first or oldest first; pages that inserts do not shift."""
     return http.cached(request, events.find(user, asked, datetime.now(UTC)).page())
 
 
@@ -59,7 +58,6 @@ def exported() -> dict[int, Any]:
 def export_events(
     request: Request, user: Reader, asked: Annotated[ExportAsked, Query()]
 ) -> Response[str]:
-    """A line for each event; up to 5 MB an answer, the next one under `Link: …; rel="next"`."""
     lines = events.find(user, asked, datetime.now(UTC))
     following = {}
     if lines.next is not None:

@@ -19,8 +19,8 @@ from functions.query.failures.models import (
 from functions.query.parameters import FIRST_YEAR, LAST_YEAR
 from functions.query.period import Period
 
-# A failure reaches over days: what began in the period may be fixed by a command of any later day,
-# and what is fixed in it may have begun on any earlier one. Further than any event may lie.
+# A failure that began in the period may be fixed on any later day, and one that was fixed in it may
+# have begun on any earlier day. So these days reach further than any event.
 EVERY_DAY = date(FIRST_YEAR, 1, 2), date(LAST_YEAR, 1, 1)
 
 FIGURES = (

@@ -30,5 +30,4 @@ router = Router()  # type: ignore[no-untyped-call]
 def get_failures(
     request: Request, user: Reader, asked: Annotated[FailuresAsked, Query()]
 ) -> Response[str]:
-    """By class, program, lane, project and day."""
     return http.cached(request, failures.failures(user, asked, datetime.now(UTC)))

@@ -51,7 +51,6 @@ class InvalidDays(ApiError):
 def get_heatmap(
     request: Request, user: Reader, asked: Annotated[HeatmapAsked, Query()]
 ) -> Response[str]:
-    """Counts by source, date and hour in UTC, newest first; never a payload."""
     if asked.days not in DAYS:
         raise InvalidDays
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Counts of a person's events, as row-level security lets them see them."""
+"""Counts of a person's events by source and hour."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from functions.core.actor import User
 from functions.query.heatmap.models import HourlyAggregate, QueryAnswer, QueryMeta
 from functions.query.period import QUARTER
 
-CLOCKS_AHEAD = timedelta(days=2)  # ingest takes a day, a batch may have waited: none is left out
+CLOCKS_AHEAD = timedelta(days=2)  # ingest accepts a day, and a batch may have waited
 
 queries = sql.load(__file__)
 

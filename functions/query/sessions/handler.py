@@ -30,5 +30,4 @@ router = Router()  # type: ignore[no-untyped-call]
 def list_sessions(
     request: Request, user: Reader, asked: Annotated[SessionsAsked, Query()]
 ) -> Response[str]:
-    """Those under way in the period, the latest to begin first."""
     return http.cached(request, sessions.sessions(user, asked, datetime.now(UTC)))

@@ -1,8 +1,8 @@
-"""Sessions, of agents and of people, as whole things however many midnights they cross.
+"""Sessions of agents and of people, each one whole, however many midnights it crosses.
 
 A session that was under way in the period may reach outside it, into days whose figures are still
 to be computed. These days are computed before the answer is given, as many as a request may take.
-What is left is said: the session is not complete, and the day is one of `pending_days`.
+If days are left, the answer says so: the session is not `complete`, and `pending_days` counts them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,8 +47,8 @@ def sessions(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
     with period.reading_computed(user, asked, now) as (connection, span, _):
         missing = Missing(span)
         rows = _find(connection, missing, which)
-    # A session that is not whole yet seems to begin later than it did, so it stands on an earlier
-    # page than it should, never on a later one: page by page, each session comes once.
+    # A session whose first days are not computed yet seems to begin later than it did. So it stands
+    # on an earlier page than it should, never on a later one, and comes once.
     budget = MAX_REACH
     while days := missing.to_compute(rows)[:budget]:
         budget -= len(days)
@@ -65,7 +65,7 @@ def sessions(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
     )
     return Sessions(
         period=missing.span.answer(),
-        items=[_session(row, missing.of(row)) for row in page],
+        items=[_session(row, missing.of_session(row)) for row in page],
         pending_days=len(missing.all(page)),
         next=following,
     )
@@ -81,7 +81,7 @@ class Missing:
     names: set[str] = field(default_factory=set)  # of agents' sessions that were looked for there
     parts: dict[str, set[date]] = field(default_factory=dict)  # where they were found
 
-    def of(self, row: Row) -> set[date]:
+    def of_session(self, row: Row) -> set[date]:
         """Days that hold, or may hold, a part of the session and are still to be computed."""
         name, lane, known = row[0], row[1], set(row[-1])
         if lane == "agent":
@@ -102,7 +102,7 @@ class Missing:
         """Days that make the answer inexact: of the period, and of one of its sessions."""
         edges = (self.span.first_day - ONE_DAY, self.span.last_day + ONE_DAY)
         days = {day for day in self.waiting if edges[0] <= day <= edges[1]}
-        return days.union(*(self.of(row) for row in rows))
+        return days.union(*(self.of_session(row) for row in rows))
 
     def distance(self, day: date) -> tuple[timedelta, date]:
         """From the period; of two equal ones the earlier day is first."""
@@ -120,11 +120,11 @@ def _find(connection: Connection, missing: Missing, which: Mapping[str, Any]) ->
     rows: list[Row] = list(listed)
     missing.waiting = {day for (day,) in waiting}
     if missing.waiting:
-        _look(connection, rows, missing)
+        _find_parts(connection, rows, missing)
     return rows
 
 
-def _look(connection: Connection, rows: Iterable[Row], missing: Missing) -> None:
+def _find_parts(connection: Connection, rows: Iterable[Row], missing: Missing) -> None:
     """Finds out on which waiting days the agents' sessions have events."""
     if not missing.looked_at:
         nearest = sorted(missing.waiting, key=missing.distance)

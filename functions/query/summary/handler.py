@@ -29,5 +29,4 @@ router = Router()  # type: ignore[no-untyped-call]
 def get_summary(
     request: Request, user: Reader, asked: Annotated[Filtered, Query()]
 ) -> Response[str]:
-    """All that a dashboard shows first, in one answer."""
     return http.cached(request, summary.summary(user, asked, datetime.now(UTC)))

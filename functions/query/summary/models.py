@@ -1,4 +1,4 @@
-"""A dashboard's first paint in one answer."""
+"""The summary of a period."""
 
 from typing import Literal
 

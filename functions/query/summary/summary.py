@@ -1,4 +1,4 @@
-"""A dashboard's first paint in one call."""
+"""Everything that a dashboard shows first, in one answer."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta

@@ -28,5 +28,4 @@ router = Router()  # type: ignore[no-untyped-call]
     responses=answers(TimeAnswer),
 )
 def get_time(request: Request, user: Reader, asked: Annotated[TimeAsked, Query()]) -> Response[str]:
-    """Seconds of people, of agents, of both at once and of waiting; the items sum to the totals."""
     return http.cached(request, time.time_by_lane(user, asked, datetime.now(UTC)))

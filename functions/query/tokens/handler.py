@@ -30,5 +30,4 @@ router = Router()  # type: ignore[no-untyped-call]
 def get_token_costs(
     request: Request, user: Reader, asked: Annotated[TokensAsked, Query()]
 ) -> Response[str]:
-    """Sums by day, week or month and by model or project; the month's projection and a budget."""
     return http.cached(request, tokens.tokens(user, asked, datetime.now(UTC)))

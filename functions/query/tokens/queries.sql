@@ -65,7 +65,7 @@ spent as (
         sum(c.unpriced)::bigint as unpriced
     from
         public.token_cells(
-            -- Any month, and whether somebody is new.
+            -- The longest month, and enough days before it to see whether somebody is new.
             public.day_start(:today::date - 35, :zone::text),
             public.day_start(:today::date + 1, :zone::text),
             :zone::text
