@@ -59,6 +59,9 @@ begin
     from public.profiles as p
     where p.id = p_id
     for no key update;
+    if not found then
+        raise exception 'there is no such person' using errcode = 'VL014';
+    end if;
 
     if v_zone <> p_timezone or v_timeout <> p_idle_timeout_minutes then
         perform public.lock_own_sums();
@@ -111,4 +114,5 @@ comment on function public.mark_own_days() is
 'Has every day of whoever is signed in computed anew that has something.';
 comment on function public.update_profile(uuid, text, text, integer, integer, boolean) is
 'Sets everything that a person may set. VL011: somebody else has the handle, VL012: leaderboards need a
-handle, VL013: the server does not know the zone, VL014: another setting is out of its range.';
+handle, VL013: the server does not know the zone, VL014: another setting is out of its
+range, or there is no such person.';

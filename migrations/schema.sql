@@ -54,6 +54,8 @@ declare
     v_key public.source_keys;
     v_is_new boolean;
 begin
+    -- Held first, in the order of the deletion of an account.
+    perform from public.profiles as p where p.id = p_owner_id for key share;
     insert into public.source_names (name, owner_id, source_id)
     values (
         p_name,
@@ -2205,6 +2207,9 @@ begin
     from public.profiles as p
     where p.id = p_id
     for no key update;
+    if not found then
+        raise exception 'there is no such person' using errcode = 'VL014';
+    end if;
 
     if v_zone <> p_timezone or v_timeout <> p_idle_timeout_minutes then
         perform public.lock_own_sums();
@@ -2242,7 +2247,8 @@ end
 $$;
 
 COMMENT ON FUNCTION public.update_profile(p_id uuid, p_handle text, p_timezone text, p_idle_timeout_minutes integer, p_retention_months integer, p_leaderboard_opt_in boolean) IS 'Sets everything that a person may set. VL011: somebody else has the handle, VL012: leaderboards need a
-handle, VL013: the server does not know the zone, VL014: another setting is out of its range.';
+handle, VL013: the server does not know the zone, VL014: another setting is out of its
+range, or there is no such person.';
 
 CREATE FUNCTION public.usage_cost(p_prices public.model_prices[], p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_payload jsonb) RETURNS numeric
     LANGUAGE sql IMMUTABLE

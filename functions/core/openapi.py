@@ -102,8 +102,8 @@ def _document(app: App) -> dict[str, Any]:
         "signature": APIKey.model_validate(SECURITY_SCHEMES["signature"]),
     }
     for route in app.routes:
-        if scopes := scopes_of(route.func):
-            route.security = [{"bearer": scopes}]
+        if scopes_of(route.func):
+            route.security = [{"bearer": []}]
     document: dict[str, Any] = json.loads(
         app.get_openapi_json_schema(title=TITLE, version=VERSION, security_schemes=schemes)
     )
@@ -111,6 +111,10 @@ def _document(app: App) -> dict[str, Any]:
         if route.include_in_schema:
             operation = document["paths"][route.openapi_path][route.method.lower()]
             _put_right(operation, [field.field_info for field in route.dependant.query_params])
+            if scopes := scopes_of(route.func):  # only OAuth's may stand in `security`
+                operation["x-scopes"] = scopes
+                needed = f"A token needs the scope {' and '.join(f'`{name}`' for name in scopes)}."
+                operation["description"] = f"{operation.get('description', '')} {needed}".strip()
     for path, operation in app.raw_operations.items():
         for method in document["paths"][path].values():
             method.update(operation)

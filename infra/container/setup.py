@@ -31,7 +31,7 @@ def prepare(environment: Mapping[str, str]) -> None:
         raise SetupError("VIBELOOM_DATABASE_URL: holds no password for the functions' login")
     database.prepare(admin_url, print)
     if _login_fails(functions_url):
-        database.set_functions_password(admin_url, password)
+        database.set_password(admin_url, database.FUNCTIONS_ROLE, password)
         if cause := _login_fails(functions_url):
             raise SetupError(
                 f"VIBELOOM_DATABASE_URL: {database.FUNCTIONS_ROLE} cannot log in there: {cause}"

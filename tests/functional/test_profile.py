@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from functions.accounts.profile import UnknownTimezone
-from tests.support import Api, Database, Registered
+from tests.support import Api, Database, Registered, change_profile
 
 
 @pytest.fixture
@@ -203,11 +203,8 @@ def test_every_zone_that_gets_in_can_be_computed_with(database: Database, owner_
 
 def test_postgres_has_the_last_word_on_zones(database: Database, owner_token: str) -> None:
     """A zone that it does not list is refused, and nothing changes."""
-    with pytest.raises(psycopg.DatabaseError, match="timezone_name_known") as refused:
-        database.rows(
-            "select update_profile(id, 'ada', 'Moon/Tranquility', 5, null, false) from profiles"
-        )
-    assert refused.value.sqlstate == UnknownTimezone.sqlstate
+    refused = change_profile(database, None, handle="ada", zone="Moon/Tranquility", timeout=5)
+    assert refused == UnknownTimezone.sqlstate
     assert database.rows("select handle, timezone, idle_timeout_minutes from profiles") == [
         {"handle": None, "timezone": "UTC", "idle_timeout_minutes": 15}
     ]

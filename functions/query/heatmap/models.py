@@ -12,7 +12,7 @@ class HeatmapAsked(Model):
     """The parameters of VibeTea's query."""
 
     days: Annotated[
-        str,  # read after the token, so that VibeTea's clients get their errors in this order
+        str,  # 7 or 30 as VibeTea's clients write them; the handler has the contract's refusal
         WithJsonSchema({"type": "integer", "enum": [7, 30]}),
         Field(
             description="The answer has the events of this many times 24 hours before now.",
