@@ -42,7 +42,6 @@ app = http.app()
 def get_profile(
     request: Request, user: Annotated[User, Depends(may("profile:read"))]
 ) -> Response[str]:
-    """With an `ETag` for `If-Match`."""
     return http.cached(request, profile.find(user))
 
 
@@ -69,7 +68,6 @@ def update_profile(
         ),
     ] = None,
 ) -> Response[str]:
-    """What is absent stays. A new zone or timeout has the daily figures computed anew."""
     changed = profile.change(user, body, if_match)
     response = http.answered(changed)
     response.headers["ETag"] = profile.etag(changed)
@@ -87,7 +85,6 @@ def update_profile(
 def list_purges(
     user: Annotated[User, Depends(may("profile:read"))], limit: Limit = 100, cursor: Cursor = None
 ) -> Response[str]:
-    """Receipts, oldest first."""
     return http.answered(profile.purges(user, limit, cursor))
 
 
@@ -104,7 +101,6 @@ def list_purges(
 def create_token(
     user: Annotated[User, Depends(may("tokens:write"))], body: Annotated[NewToken, Body()]
 ) -> Response[str]:
-    """The secret is in this answer and nowhere else."""
     return http.answered(tokens.issue(user, body, datetime.now(UTC)), status=201)
 
 
@@ -119,7 +115,6 @@ def create_token(
 def list_tokens(
     user: Annotated[User, Depends(may("tokens:read"))], limit: Limit = 100, cursor: Cursor = None
 ) -> Response[str]:
-    """Oldest first, without secrets."""
     return http.answered(tokens.page(user, limit, cursor))
 
 
@@ -138,7 +133,6 @@ def delete_token(
         UUID, Path(description="This is the id of one of your tokens.", examples=[_ID])
     ],
 ) -> Response[str]:
-    """Takes effect at once."""
     tokens.delete(user, token_id)
     return http.empty()
 

@@ -1,4 +1,4 @@
-"""What a person is told of their settings and tokens, and may change of them."""
+"""Settings and access tokens over the wire."""
 
 from datetime import datetime
 from typing import Annotated

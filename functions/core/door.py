@@ -1,4 +1,4 @@
-"""Who may come in: a route names the scope that it takes, and gets whoever asks.
+"""Authentication of routes: a route names the scope that it takes, and gets the user.
 
     Reader = Annotated[User, Depends(may("query:read"))]
 

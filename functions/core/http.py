@@ -67,7 +67,7 @@ ALLOWED_HEADERS = [
     "X-Client-Info",
 ]
 EXPOSED_HEADERS = [REQUEST_ID_HEADER, "Retry-After", "ETag", "Link", "X-Next-Cursor"]
-PRIVATE = "private, max-age=0, must-revalidate"  # kept by the browser, asked for anew each time
+PRIVATE = "private, max-age=0, must-revalidate"  # kept, but checked each time
 PREFLIGHT_MAX_AGE = 86_400  # s
 MAX_BODY = 64 * 1024  # bytes of a JSON body that a route declares; the largest of ours has 4 KB
 SUCCESSES = {
@@ -80,7 +80,7 @@ DATABASE_ERRORS = (LockTimeout, StatementTimeout, TransactionTimeout, IdleTransa
 
 
 class ErrorBody(BaseModel):
-    """The one shape of an error."""
+    """The body of every error."""
 
     error: str = Field(
         description="This is the code of the error, which never changes. Each response lists its"
@@ -214,7 +214,7 @@ def _body_is_no_json(resolver: App, error: RequestValidationError) -> bool:
 
 
 def _as_api_error(error: Exception) -> ApiError:
-    """What a client is told of `error`. Whatever is not foreseen is logged and is a 500."""
+    """The response to `error`. An unexpected error is logged and answered with 500."""
     if isinstance(error, ApiError):
         return error
     if isinstance(error, RequestValidationError):
@@ -315,8 +315,8 @@ def cached(
 ) -> Response[str]:
     """`answer` (a model as JSON, a text as it is) with an ETag, or 304 if the caller has it.
 
-    The tag is strong, the SHA-256 of the body; where the body also says when it was made, a weak
-    one of `tag_of`, which is what of it matters.
+    The tag is the SHA-256 of the body. If the body also says when it was made, `tag_of` has the
+    part that matters, and the tag is a weak one made of that.
     """
     body = answer if isinstance(answer, str) else answer.model_dump_json()
     digest = hashlib.sha256((body if tag_of is None else tag_of).encode()).hexdigest()
@@ -335,7 +335,7 @@ def _has(tag: str, request: Request) -> bool:
 
 
 def empty() -> Response[str]:
-    """204: done, nothing to say."""
+    """A response without a body, 204."""
     return Response(status_code=204, content_type=None, body="")
 
 
@@ -344,7 +344,7 @@ def documented(
 ) -> dict[int, Any]:
     """The `responses` of a route for OpenAPI: what it answers, and each error it may give.
 
-    Every route refuses what it cannot read, and may break.
+    Every route may also answer 400 to a request that it cannot read, and 500.
     """
     by_status: dict[int, dict[str, None]] = {}
     of_the_database = DATABASE_ERRORS if Unavailable in errors else ()

@@ -1,4 +1,4 @@
-"""Query parameters: numbers as they are written in a URL, and refusals in the house's words."""
+"""Query parameters: numbers as they are written in a URL, and refusals with our own errors."""
 
 import re
 from collections.abc import Collection, Iterator

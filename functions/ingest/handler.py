@@ -46,7 +46,6 @@ app = http.app(tolerant=["/v1/ingest"])
     ),
 )
 def ingest(request: Request) -> Response[str]:
-    """An array of 1–1000 events, or one event, signed with a key of the source."""
     headers = http.headers(request)
     logger.append_keys(claimed_source=headers.get("x-source-id"))  # so that a refusal names whose
     accepted = service.accept(

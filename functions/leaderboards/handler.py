@@ -57,7 +57,6 @@ app = http.app()
     responses=http.documented(*REFUSALS, model=Leaderboards),
 )
 def list_leaderboards(user: Reader) -> Response[str]:
-    """The public one, and those that you joined."""
     return http.answered(service.visible(user))
 
 
@@ -74,7 +73,6 @@ def list_leaderboards(user: Reader) -> Response[str]:
     ),
 )
 def create_leaderboard(user: Writer, body: Annotated[NewLeaderboard, Body()]) -> Response[str]:
-    """The invitation code is in this answer and nowhere else."""
     return http.answered(service.create(user, body.name), status=201)
 
 
@@ -94,7 +92,6 @@ def create_leaderboard(user: Writer, body: Annotated[NewLeaderboard, Body()]) ->
     ),
 )
 def join_leaderboard(user: Writer, body: Annotated[Invitation, Body()]) -> Response[str]:
-    """You are shown there once you have opted in (`PATCH /v1/me`)."""
     return http.answered(service.join(user, body.code))
 
 
@@ -114,7 +111,6 @@ def rank_everybody(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response[str]:
-    """Everybody who opted in and has any; handle, place and value."""
     asked = service.Question(metric, period, limit, cursor)
     return http.answered(service.ranking(user, None, asked, datetime.now(UTC)))
 
@@ -136,7 +132,6 @@ def rank_members(  # noqa: PLR0913, PLR0917 (one for each parameter of the route
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response[str]:
-    """Its members who opted in and have any; handle, place and value."""
     asked = service.Question(metric, period, limit, cursor)
     return http.answered(service.ranking(user, board_id, asked, datetime.now(UTC)))
 
@@ -152,7 +147,6 @@ def rank_members(  # noqa: PLR0913, PLR0917 (one for each parameter of the route
     responses=http.documented(*REFUSALS, Invalid, NotFound, model=InvitingLeaderboard, status=201),
 )
 def replace_code(user: Writer, board_id: BoardId) -> Response[str]:
-    """The old one opens nothing any more; whoever joined stays."""
     return http.answered(service.replace_code(user, board_id), status=201)
 
 
@@ -166,7 +160,6 @@ def replace_code(user: Writer, board_id: BoardId) -> Response[str]:
     responses=http.documented(*REFUSALS, Invalid, NotFound, service.OwnerStays, status=204),
 )
 def leave_leaderboard(user: Writer, board_id: BoardId) -> Response[str]:
-    """You are not shown there from this moment on."""
     service.leave(user, board_id)
     return http.empty()
 
@@ -181,7 +174,6 @@ def leave_leaderboard(user: Writer, board_id: BoardId) -> Response[str]:
     responses=http.documented(*REFUSALS, Invalid, NotFound, status=204),
 )
 def delete_leaderboard(user: Writer, board_id: BoardId) -> Response[str]:
-    """With everybody's membership."""
     service.delete(user, board_id)
     return http.empty()
 

@@ -18,7 +18,6 @@ ROOM = Room(
             "invalid_range",
             "invalid_timezone",
             "invalid_filter",
-            "invalid_cursor",
             "invalid_limit",
             "invalid_budget",
         }

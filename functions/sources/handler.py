@@ -53,7 +53,6 @@ app = http.app()
     responses=http.documented(*REFUSALS, model=Challenge, status=201),
 )
 def create_challenge(user: Writer) -> Response[str]:
-    """Valid for ten minutes and one registration."""
     return http.answered(service.challenge(user, datetime.now(UTC)), status=201)
 
 
@@ -78,7 +77,6 @@ def create_challenge(user: Writer) -> Response[str]:
     },
 )
 def register_source(user: Writer, body: Annotated[NewSource, Body()]) -> Response[str]:
-    """201 for a new source, 200 when it is there with this key already."""
     source, created = service.register(user, body)
     return http.answered(source, status=201 if created else 200)
 
@@ -99,7 +97,6 @@ def list_sources(
         str | None, Query(pattern=SOURCE_NAME, description=CURSOR, examples=["laptop"])
     ] = None,
 ) -> Response[str]:
-    """By name."""
     return http.answered(service.page(user, limit, cursor))
 
 
@@ -115,7 +112,6 @@ def list_sources(
 def update_source(
     user: Writer, source_id: SourceId, body: Annotated[SourceChanges, Body()]
 ) -> Response[str]:
-    """What is absent stays."""
     return http.answered(service.change(user, source_id, body))
 
 
@@ -136,7 +132,6 @@ def update_source(
     },
 )
 def add_key(user: Writer, source_id: SourceId, body: Annotated[Proof, Body()]) -> Response[str]:
-    """Two may be active: add the new one, move the monitor, revoke the old one."""
     source, created = service.add_key(user, source_id, body)
     return http.answered(source, status=201 if created else 200)
 
@@ -145,8 +140,8 @@ def add_key(user: Writer, source_id: SourceId, body: Annotated[Proof, Body()]) -
     "/v1/sources/<source_id>/keys/<key_id>",
     operation_id="revokeSourceKey",
     summary="Revoke a key of a monitor",
-    description="Revokes a key. Batches that it signs are refused from this moment on. To revoke it"
-    " again is harmless.",
+    description="Revokes a key. Batches that it signs are refused from this moment on."
+    " Revoking it twice changes nothing.",
     tags=["sources"],
     status_code=204,
     responses=http.documented(*REFUSALS, Invalid, NotFound, status=204),
@@ -158,7 +153,6 @@ def revoke_key(
         UUID, Path(description="This is the id of a key of the source.", examples=[_ID])
     ],
 ) -> Response[str]:
-    """Takes effect at once; again is harmless."""
     service.revoke_key(user, source_id, key_id)
     return http.empty()
 
