@@ -82,7 +82,6 @@ def entry(app: http.App, room: str, jobs: Mapping[str, Job]) -> http.Handler:
     own = {name: job for name, job in jobs.items() if job.room == room}
     for _, job in sorted(own.items()):
         _add_route(app, job)
-        app.tags["jobs"] = "The jobs of the deployment are run by a scheduler."
     answer = http.entry(app, room)
 
     def handler(event: http.Event, context: Any) -> dict[str, Any]:

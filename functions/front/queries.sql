@@ -17,7 +17,7 @@ select
 from public.work_health(:now::timestamptz) as w;
 
 -- name: list_job_runs()
--- For the health report; a row a job, and one for the installation.
+-- For the health report: a row for each job, and one for the installation.
 select
     j.name,
     j.first_run_at,

@@ -114,10 +114,10 @@ def lane_totals(
 
 def _refresh(owner: UUID, days: Sequence[date], marks: Sequence[datetime]) -> int:
     """Computes those of `days` whose mark has not changed; returns how many these were."""
-    from functions.rollup.errors import recompute_errors
+    from functions.rollup.recompute import recompute_failures
 
     for first, last in _runs(days):
-        recompute_errors(owner, first, last)
+        recompute_failures(owner, first, last)
     with db.transaction(Room("rollup", "only the house writes daily figures")) as connection:
         list(queries.lock_owner(connection, owner=owner))
         list(queries.hold_profile(connection, owner=owner))

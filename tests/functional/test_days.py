@@ -60,8 +60,8 @@ def change_settings(
     months: int | None = None,
 ) -> None:
     """Sets the owner's zone, timeout (minutes) and retention as `PATCH /v1/me` does."""
-    done = change_profile(database, owner, zone=zone, timeout=timeout, months=months)
-    assert done == "done"
+    refused = change_profile(database, owner, zone=zone, timeout=timeout, months=months)
+    assert refused is None
 
 
 def seconds(database: Database, lane: str = "human") -> dict[date, int]:

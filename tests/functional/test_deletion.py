@@ -17,7 +17,7 @@ from functions.accounts.models import NewToken
 from functions.accounts.tokens import issue
 from functions.core.actor import User
 from functions.rollup.days import refresh_dirty_days
-from functions.rollup.errors import recompute_errors
+from functions.rollup.recompute import recompute_failures
 from tests.functional.test_sums import store
 from tests.sums import RECOUNTS, assert_exact
 from tests.support import (
@@ -506,7 +506,7 @@ def test_an_account_goes_while_its_errors_are_computed(
     days = (AT.date() - timedelta(days=1), AT.date())
 
     def recompute() -> None:
-        recompute_errors(UUID(ada.id), *days)
+        recompute_failures(UUID(ada.id), *days)
 
     def delete() -> None:
         wait_until_deleting = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
