@@ -12,7 +12,7 @@ PACKAGE = "functions"
 
 # Every room has the schedule. What the jobs of other rooms import inside their functions is not
 # followed: a room runs its own jobs only.
-SCHEDULE = f"{PACKAGE}.jobs"
+SCHEDULE = f"{PACKAGE}.schedule"
 ALWAYS = (SCHEDULE, f"{PACKAGE}.core")
 DATA = "*/room.py"  # and what each room is: core merges their scopes
 

@@ -57,6 +57,15 @@ def fresh_process() -> None:
     signing.key_ring._known.clear()
 
 
+def run_job(name: str) -> None:
+    """Runs a scheduled job to its end."""
+    from functions.core import jobs
+    from functions.core.work import Budget
+    from functions.schedule import JOBS
+
+    jobs.run(JOBS[name], Budget())
+
+
 @contextmanager
 def throwaway_postgres(programs: Path | None = None) -> Iterator[postgres.Server]:
     """A Postgres that a crash may empty, gone afterwards; `programs` are another version's."""

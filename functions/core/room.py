@@ -37,7 +37,7 @@ SIGN_IN = OWNER | {
 class Room:
     """A folder of `functions/` that is one cloud function.
 
-    What it does on a schedule stands in functions/jobs.py, which names its room.
+    What it does on a schedule stands in functions/schedule.py, which names its room.
     """
 
     name: str  # of its folder
@@ -48,6 +48,7 @@ class Room:
     tags: Mapping[str, str] = field(default_factory=dict)  # in the OpenAPI document: tag → sentence
     scopes: Mapping[str, str] = field(default_factory=dict)  # scope → what a token with it may do
     settings: frozenset[str] = frozenset()  # variables that it reads besides `EVERYWHERE`
+    values: Mapping[str, str] = field(default_factory=dict)  # variables that it is given on Lambda
     errors: frozenset[str] = frozenset()  # codes of its own, besides those of core/errors.py
     metrics: tuple[Metric, ...] = ()  # counters of its own
     libraries: tuple[str, ...] = ()  # requirements of its own, besides those of core

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Made by `python -m infra.generate` from functions/jobs.py; edit that.
+# Made by `python -m infra.generate` from functions/schedule.py; edit that.
 #
 # Gives Cloud Scheduler the jobs of a service on Cloud Run, or corrects those that are there:
 #
@@ -21,6 +21,7 @@ job() { # job NAME CRON, in UTC
 }
 
 job refresh_days '7 * * * *'
+job run_tasks '*/5 * * * *'
 job make_partitions '17 3 * * *'
 job purge_expired '41 * * * *'
 job delete_expired_challenges '43 * * * *'

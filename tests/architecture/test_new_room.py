@@ -37,11 +37,11 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Depends, Response
 from pydantic import BaseModel
 
-from functions.core import http
+from functions.core import http, jobs
 from functions.core.actor import User
 from functions.core.door import REFUSALS, may
 from functions.core.errors import ApiError
-from functions.jobs import entry
+from functions.schedule import JOBS
 
 
 class NoHoney(ApiError):
@@ -68,16 +68,17 @@ def count_jars(user: Annotated[User, Depends(may("honey:read"))]) -> Response[st
     raise NoHoney
 
 
-handler = entry(app, "bees")
+handler = jobs.entry(app, "bees", JOBS)
 '''
-# The folder is searched for rooms as `functions/` itself is; a job is still a line of jobs.py.
+# The folder is searched for rooms as `functions/` itself is; a job is still a line of schedule.py.
 SETUP = """
 import json, sys
 from datetime import timedelta
 import functions
 functions.__path__.append(sys.argv[1])
-from functions.jobs import JOBS, Job
-JOBS["fill_jars"] = Job("fill_jars", "5 * * * *", "bees", lambda: None, timedelta(hours=3))
+from functions.core.jobs import Job
+from functions.schedule import JOBS
+JOBS["fill_jars"] = Job("fill_jars", "5 * * * *", "bees", lambda _: False, timedelta(hours=3))
 """
 GENERATE = """
 from functions.core.room import counters, scopes

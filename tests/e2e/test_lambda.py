@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pytest
 
-from functions.jobs import JOBS
 from functions.rooms import routes
+from functions.schedule import JOBS
 from infra.local import postgres
 from sam import sources
 from tests.e2e.lambda_fixture import Lambdas, answered, running_lambdas
