@@ -14,7 +14,7 @@ from tests.unit.sam.templates import Loader, Stack
 
 ROOM = """
 from functions.core.metrics import Metric
-from functions.core.room import SIGN_IN, Room
+from functions.core.room import HOURLY, SIGN_IN, Room, Scheduled
 
 HONEY = Metric("Honey", "Count", "vibeloom_honey", "Jars filled")
 ROOM = Room(
@@ -28,6 +28,7 @@ ROOM = Room(
     errors=frozenset({"no_honey"}),
     metrics=(HONEY,),
     libraries=("PyJWT[crypto]", "httpx"),
+    jobs=(Scheduled("fill_jars", "5 * * * *", HOURLY),),
     memory=256,
 )
 """
@@ -70,15 +71,15 @@ def count_jars(user: Annotated[User, Depends(may("honey:read"))]) -> Response[st
 
 handler = jobs.entry(app, "bees", JOBS)
 '''
-# The folder is searched for rooms as `functions/` itself is; a job is still a line of schedule.py.
+WORK = """
+def fill_jars(budget):
+    return False
+"""
+# The folder is searched for rooms as `functions/` itself is.
 SETUP = """
 import json, sys
-from datetime import timedelta
 import functions
 functions.__path__.append(sys.argv[1])
-from functions.core.jobs import Job
-from functions.schedule import JOBS
-JOBS["fill_jars"] = Job("fill_jars", "5 * * * *", "bees", lambda _: False, timedelta(hours=3))
 """
 GENERATE = """
 from functions.core.room import counters, scopes
@@ -110,7 +111,12 @@ def bees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one room in it."""
     folder = tmp_path_factory.mktemp("rooms")
     (folder / "bees").mkdir()
-    for name, text in (("__init__", ""), ("room", ROOM), ("handler", HANDLER)):
+    for name, text in (
+        ("__init__", ""),
+        ("room", ROOM),
+        ("handler", HANDLER),
+        ("jobs", WORK),
+    ):
         (folder / "bees" / f"{name}.py").write_text(text)
     return folder
 
