@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "functions"
 
-# Every room has the schedule, which names the jobs of all rooms. A room runs its own only, so those of
-# others are not there.
+# Every room has the schedule, which names the jobs of all rooms. A room runs its own only, so those
+# of others are not there.
 ALWAYS = (f"{PACKAGE}.schedule", f"{PACKAGE}.core")
 DATA = "*/room.py"  # and what each room is: core merges their scopes
 
