@@ -29,6 +29,8 @@ from tests.support import (
     throwaway_postgres,
 )
 
+pytest_plugins = ("tests.deployment",)
+
 BOOTSTRAP = Path(__file__).parent.parent / "infra/local/bootstrap.sql"
 LOGIN = "vibeloom_functions"  # what the functions log in as: no superuser, no owner
 
