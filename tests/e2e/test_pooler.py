@@ -57,10 +57,10 @@ CORE = {
         "test_revocation_waits_for_a_batch_under_way",
         "test_concurrent_batches_with_the_same_events",
     ],
-    "test_counting": [
-        "test_a_run_counts_each_batch_once",
-        "test_a_run_killed_half_way_changes_nothing",
-        "test_two_owners_are_counted_apart",
+    "test_sums": [
+        "test_what_is_stored_is_summed",
+        "test_writers_of_the_same_sums_lose_nothing",
+        "test_a_writer_killed_half_way_changes_nothing",
     ],
     "test_query": [
         "test_the_answer_is_the_contract",
