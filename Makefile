@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PINS := $(shell cat requirements/*.txt | cksum | cut -d' ' -f1)
 LOCAL := $(VENV)/.local-$(PINS)
 DEV := $(VENV)/.dev-$(PINS)
-SQL := $(wildcard migrations/2*.sql functions/*.sql functions/*/*.sql supabase/*.sql) infra/local/bootstrap.sql infra/citus/distribute.sql
+SQL := $(wildcard migrations/2*.sql functions/*.sql functions/*/*.sql functions/*/*/*.sql supabase/*.sql) infra/local/bootstrap.sql infra/citus/distribute.sql
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -1,7 +1,7 @@
 """The front door of a laptop and of a container: HTTP in, API Gateway v2 events to the rooms.
 
-A target for functions-framework. What Lambda calls, `handler(event, context)`, is what answers
-here too; only the transport differs. One request per process: see `refuse_threads`.
+A target for functions-framework. The same `handler(event, context)` answers here and on Lambda. One
+request per process: see `refuse_threads`.
 """
 
 import base64

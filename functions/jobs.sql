@@ -1,3 +1,3 @@
 -- name: note_job_run(name, succeeded, seconds)$
--- Whoever watches the house sees from it that the schedule lives.
+-- Keeps when each job last succeeded, which the health report reads.
 select public.note_job_run(:name::text, :succeeded::boolean, :seconds::double precision);

@@ -69,8 +69,8 @@ class Worker(SyncWorker):  # type: ignore[misc]
         """
         super().handle_exit(sig, frame)
         for listener in self.sockets:
-            with socket.socket(listener.sock.family) as deaf:
-                os.dup2(deaf.fileno(), listener.fileno(), inheritable=False)
+            with socket.socket(listener.sock.family) as unused:
+                os.dup2(unused.fileno(), listener.fileno(), inheritable=False)
 
     def accept(self, listener: socket.socket) -> None:
         """Takes a connection, if there is one."""

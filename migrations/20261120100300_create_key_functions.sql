@@ -18,6 +18,8 @@ declare
     v_key public.source_keys;
     v_is_new boolean;
 begin
+    -- Held first, in the order of the deletion of an account.
+    perform from public.profiles as p where p.id = p_owner_id for key share;
     insert into public.source_names (name, owner_id, source_id)
     values (
         p_name,

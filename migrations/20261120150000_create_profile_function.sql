@@ -1,8 +1,8 @@
--- A person's settings change in one call, which says in a word why it refuses. Days are the owner's, and
--- pauses are, too: a new zone or timeout has every day computed anew that has something.
+-- A person's settings change in one call. Days and pauses are cut by the owner's zone and timeout: when one
+-- of them changes, every day that has something is computed anew.
 
--- The two steps of a change that are not on the person's own rows. They run for whoever is signed in, and nobody
--- else.
+-- The two steps of a change that touch more than the person's own rows. They run for whoever is signed in,
+-- and nobody else.
 create function public.lock_own_sums()
 returns void
 language sql
@@ -43,7 +43,7 @@ create function public.update_profile(
     p_retention_months integer,
     p_leaderboard_opt_in boolean
 )
-returns text
+returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -59,6 +59,9 @@ begin
     from public.profiles as p
     where p.id = p_id
     for no key update;
+    if not found then
+        raise exception 'there is no such person' using errcode = 'VL014';
+    end if;
 
     if v_zone <> p_timezone or v_timeout <> p_idle_timeout_minutes then
         perform public.lock_own_sums();
@@ -74,7 +77,7 @@ begin
             insert into public.handles (handle, owner_id) values (p_handle, p_id)
             on conflict (handle) do nothing;
             if not found then
-                raise unique_violation using constraint = 'handles_identity';
+                raise exception 'the handle is taken' using errcode = 'VL011';
             end if;
         end if;
     end if;
@@ -84,15 +87,13 @@ begin
         retention_months = p_retention_months,
         leaderboard_opt_in = p_leaderboard_opt_in
     where p.id = p_id;
-    return 'done';
 exception
-    when unique_violation or check_violation then
+    when check_violation then
         get stacked diagnostics v_constraint = constraint_name;
-        return case v_constraint
-            when 'handles_identity' then 'handle_taken'
-            when 'profiles_leaderboard_handle' then 'handle_missing'
-            when 'timezone_name_known' then 'timezone_unknown'
-            else 'invalid'
+        raise exception 'the settings violate %', v_constraint using errcode = case v_constraint
+            when 'profiles_leaderboard_handle' then 'VL012'
+            when 'timezone_name_known' then 'VL013'
+            else 'VL014'
         end;
 end
 $$;
@@ -112,5 +113,6 @@ comment on function public.lock_own_sums() is 'Holds the sums of whoever is sign
 comment on function public.mark_own_days() is
 'Has every day of whoever is signed in computed anew that has something.';
 comment on function public.update_profile(uuid, text, text, integer, integer, boolean) is
-'Sets everything that a person may set. Returns done, handle_taken, handle_missing, timezone_unknown or
-invalid, and changes nothing unless it is done.';
+'Sets everything that a person may set. VL011: somebody else has the handle, VL012: leaderboards need a
+handle, VL013: the server does not know the zone, VL014: another setting is out of its
+range, or there is no such person.';

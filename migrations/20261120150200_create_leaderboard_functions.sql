@@ -12,7 +12,7 @@ declare
 begin
     perform from public.profiles as p where p.id = p_owner_id for no key update;
     if (select count(*) from public.leaderboard_members as m where m.owner_id = p_owner_id) >= 20 then
-        return null;
+        raise exception 'the person is in 20 leaderboards' using errcode = 'VL021';
     end if;
     insert into public.leaderboards (owner_id, name, code_sha256)
     values (p_owner_id, p_name, p_code_sha256)
@@ -24,7 +24,7 @@ end
 $$;
 
 create function public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea)
-returns table (outcome text, leaderboard_id uuid)
+returns uuid
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
@@ -41,26 +41,27 @@ begin
     where b.code_sha256 = p_code_sha256
     for no key update;
     if v_id is null then
-        return query select 'unknown'::text, null::uuid;
-    elsif exists (
+        raise exception 'no leaderboard has this code' using errcode = 'VL022';
+    end if;
+    if exists (
         select from public.leaderboard_members as m
         where m.leaderboard_id = v_id and m.owner_id = p_owner_id
     ) then
-        return query select 'joined'::text, v_id;
-    elsif (select count(*) from public.leaderboard_members as m where m.owner_id = p_owner_id) >= 20 then
-        return query select 'too_many'::text, v_id;
-    elsif (select count(*) from public.leaderboard_members as m where m.leaderboard_id = v_id) >= 500 then
-        return query select 'full'::text, v_id;
-    else
-        insert into public.leaderboard_members as m (owner_id, leaderboard_id)
-        values (p_owner_id, v_id);
-        return query select 'joined'::text, v_id;
+        return v_id;
     end if;
+    if (select count(*) from public.leaderboard_members as m where m.owner_id = p_owner_id) >= 20 then
+        raise exception 'the person is in 20 leaderboards' using errcode = 'VL021';
+    end if;
+    if (select count(*) from public.leaderboard_members as m where m.leaderboard_id = v_id) >= 500 then
+        raise exception 'the leaderboard has 500 members' using errcode = 'VL023';
+    end if;
+    insert into public.leaderboard_members as m (owner_id, leaderboard_id)
+    values (p_owner_id, v_id);
+    return v_id;
 end
 $$;
 
--- As a definer function it sums
--- other people's rows and lets out three columns.
+-- As a definer function it sums other people's rows and lets out three columns.
 create function public.rank_leaderboard(
     p_leaderboard_id uuid,
     p_metric text,
@@ -145,9 +146,10 @@ grant execute on function public.rank_leaderboard(
 ) to vibeloom_member;
 
 comment on function public.create_leaderboard(uuid, text, bytea) is
-'A private ranking with its owner as the first member; null when that person is in 20 already.';
+'A private ranking with its owner as the first member. VL021: that person is in 20 already.';
 comment on function public.join_leaderboard(uuid, bytea) is
-'joined (also again), unknown, too_many (20 boards a person) or full (500 people a board).';
+'The leaderboard that the code opens, with the person in it, also if that was so before. VL021: the person is
+in 20, VL022: no leaderboard has the code, VL023: 500 people are in it.';
 comment on function public.rank_leaderboard(
     uuid, text, timestamptz, timestamptz, numeric, text, integer
 ) is

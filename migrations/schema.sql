@@ -54,6 +54,8 @@ declare
     v_key public.source_keys;
     v_is_new boolean;
 begin
+    -- Held first, in the order of the deletion of an account.
+    perform from public.profiles as p where p.id = p_owner_id for key share;
     insert into public.source_names (name, owner_id, source_id)
     values (
         p_name,
@@ -404,7 +406,7 @@ declare
 begin
     perform from public.profiles as p where p.id = p_owner_id for no key update;
     if (select count(*) from public.leaderboard_members as m where m.owner_id = p_owner_id) >= 20 then
-        return null;
+        raise exception 'the person is in 20 leaderboards' using errcode = 'VL021';
     end if;
     insert into public.leaderboards (owner_id, name, code_sha256)
     values (p_owner_id, p_name, p_code_sha256)
@@ -415,7 +417,7 @@ begin
 end
 $$;
 
-COMMENT ON FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) IS 'A private ranking with its owner as the first member; null when that person is in 20 already.';
+COMMENT ON FUNCTION public.create_leaderboard(p_owner_id uuid, p_name text, p_code_sha256 bytea) IS 'A private ranking with its owner as the first member. VL021: that person is in 20 already.';
 
 CREATE FUNCTION public.day_start(p_day date, p_zone text) RETURNS timestamp with time zone
     LANGUAGE sql STABLE
@@ -1066,7 +1068,7 @@ $_$;
 
 COMMENT ON FUNCTION public.is_directory_slug(p_name text) IS 'Whether a project''s name is a directory in which every special character was replaced by a hyphen.';
 
-CREATE FUNCTION public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea) RETURNS TABLE(outcome text, leaderboard_id uuid)
+CREATE FUNCTION public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1082,25 +1084,28 @@ begin
     where b.code_sha256 = p_code_sha256
     for no key update;
     if v_id is null then
-        return query select 'unknown'::text, null::uuid;
-    elsif exists (
+        raise exception 'no leaderboard has this code' using errcode = 'VL022';
+    end if;
+    if exists (
         select from public.leaderboard_members as m
         where m.leaderboard_id = v_id and m.owner_id = p_owner_id
     ) then
-        return query select 'joined'::text, v_id;
-    elsif (select count(*) from public.leaderboard_members as m where m.owner_id = p_owner_id) >= 20 then
-        return query select 'too_many'::text, v_id;
-    elsif (select count(*) from public.leaderboard_members as m where m.leaderboard_id = v_id) >= 500 then
-        return query select 'full'::text, v_id;
-    else
-        insert into public.leaderboard_members as m (owner_id, leaderboard_id)
-        values (p_owner_id, v_id);
-        return query select 'joined'::text, v_id;
+        return v_id;
     end if;
+    if (select count(*) from public.leaderboard_members as m where m.owner_id = p_owner_id) >= 20 then
+        raise exception 'the person is in 20 leaderboards' using errcode = 'VL021';
+    end if;
+    if (select count(*) from public.leaderboard_members as m where m.leaderboard_id = v_id) >= 500 then
+        raise exception 'the leaderboard has 500 members' using errcode = 'VL023';
+    end if;
+    insert into public.leaderboard_members as m (owner_id, leaderboard_id)
+    values (p_owner_id, v_id);
+    return v_id;
 end
 $$;
 
-COMMENT ON FUNCTION public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea) IS 'joined (also again), unknown, too_many (20 boards a person) or full (500 people a board).';
+COMMENT ON FUNCTION public.join_leaderboard(p_owner_id uuid, p_code_sha256 bytea) IS 'The leaderboard that the code opens, with the person in it, also if that was so before. VL021: the person is
+in 20, VL022: no leaderboard has the code, VL023: 500 people are in it.';
 
 CREATE FUNCTION public.lock_own_sums() RETURNS void
     LANGUAGE sql SECURITY DEFINER
@@ -2186,7 +2191,7 @@ CREATE FUNCTION public.token_count(p_value jsonb) RETURNS bigint
 COMMENT ON FUNCTION public.token_count(p_value jsonb) IS 'A token count from a payload; 0 for what is no number between 0 and 10^9. The bound keeps every sum over
 events within a bigint.';
 
-CREATE FUNCTION public.update_profile(p_id uuid, p_handle text, p_timezone text, p_idle_timeout_minutes integer, p_retention_months integer, p_leaderboard_opt_in boolean) RETURNS text
+CREATE FUNCTION public.update_profile(p_id uuid, p_handle text, p_timezone text, p_idle_timeout_minutes integer, p_retention_months integer, p_leaderboard_opt_in boolean) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -2202,6 +2207,9 @@ begin
     from public.profiles as p
     where p.id = p_id
     for no key update;
+    if not found then
+        raise exception 'there is no such person' using errcode = 'VL014';
+    end if;
 
     if v_zone <> p_timezone or v_timeout <> p_idle_timeout_minutes then
         perform public.lock_own_sums();
@@ -2217,7 +2225,7 @@ begin
             insert into public.handles (handle, owner_id) values (p_handle, p_id)
             on conflict (handle) do nothing;
             if not found then
-                raise unique_violation using constraint = 'handles_identity';
+                raise exception 'the handle is taken' using errcode = 'VL011';
             end if;
         end if;
     end if;
@@ -2227,21 +2235,20 @@ begin
         retention_months = p_retention_months,
         leaderboard_opt_in = p_leaderboard_opt_in
     where p.id = p_id;
-    return 'done';
 exception
-    when unique_violation or check_violation then
+    when check_violation then
         get stacked diagnostics v_constraint = constraint_name;
-        return case v_constraint
-            when 'handles_identity' then 'handle_taken'
-            when 'profiles_leaderboard_handle' then 'handle_missing'
-            when 'timezone_name_known' then 'timezone_unknown'
-            else 'invalid'
+        raise exception 'the settings violate %', v_constraint using errcode = case v_constraint
+            when 'profiles_leaderboard_handle' then 'VL012'
+            when 'timezone_name_known' then 'VL013'
+            else 'VL014'
         end;
 end
 $$;
 
-COMMENT ON FUNCTION public.update_profile(p_id uuid, p_handle text, p_timezone text, p_idle_timeout_minutes integer, p_retention_months integer, p_leaderboard_opt_in boolean) IS 'Sets everything that a person may set. Returns done, handle_taken, handle_missing, timezone_unknown or
-invalid, and changes nothing unless it is done.';
+COMMENT ON FUNCTION public.update_profile(p_id uuid, p_handle text, p_timezone text, p_idle_timeout_minutes integer, p_retention_months integer, p_leaderboard_opt_in boolean) IS 'Sets everything that a person may set. VL011: somebody else has the handle, VL012: leaderboards need a
+handle, VL013: the server does not know the zone, VL014: another setting is out of its
+range, or there is no such person.';
 
 CREATE FUNCTION public.usage_cost(p_prices public.model_prices[], p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_payload jsonb) RETURNS numeric
     LANGUAGE sql IMMUTABLE
@@ -3090,8 +3097,6 @@ ALTER TABLE ONLY public.token_sums
     ADD CONSTRAINT token_sums_identity PRIMARY KEY (owner_id, quarter_at, source_id, provider, model, project);
 
 CREATE INDEX readers_owner ON dashboards.readers USING btree (owner_id);
-
-CREATE INDEX batches_owner ON public.batches USING btree (owner_id, received_at);
 
 CREATE INDEX batches_source_occurred ON public.batches USING btree (owner_id, source_id, last_occurred_at);
 

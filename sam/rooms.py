@@ -8,7 +8,7 @@ from functions.jobs import Job
 from infra.blocks import fill
 
 # Settings that are kept in Parameter Store or in Secrets Manager: what each is, and what there is
-# without it. VIBELOOM_DATABASE_URL is another, which every function needs.
+# without it. VIBELOOM_DATABASE_URL is another: each function has its own, with a login of its own.
 SECRETS = {
     "VIBETEA_SUBSCRIBER_TOKEN": ("The token that reads the owner's data", "there is none"),
     "VIBELOOM_JWT_SECRET": ("What sign-ins are signed with (HS256)", "there is none"),
@@ -53,6 +53,19 @@ MAY_LOOK_UP = """\
 secret:${Name}", {Name: !Select [6, !Split [":", !Sub "${@Secret@}::::::"]]}]
 """
 
+# A room logs in as its own role, which can do what the room needs and nothing else.
+DATABASE_URL = """\
+          VIBELOOM_DATABASE_URL: !If [DatabaseUrlIsInSsm, !Sub "@place@/@room@/database-url", \
+!Ref DatabaseUrl]
+"""
+MAY_READ_DATABASE_URL = """!If
+                  - DatabaseUrlIsInSsm
+                  - !Sub "@place@/@room@/database-url"
+                  - - !Ref DatabaseUrl
+                    - !Sub ["arn:${AWS::Partition}:secretsmanager:${AWS::Region}:\
+${AWS::AccountId}:secret:${Name}", {Name: !Select [6, !Split [":", !Sub \
+"${DatabaseUrl}::::::"]]}]"""
+
 PARAMETER = """\
   @Room@Concurrency: {Type: Number, Default: 0, MinValue: 0, \
 Description: "Most environments of this room at once; 0 reserves and limits nothing"}
@@ -92,7 +105,6 @@ RetentionInDays: !Ref LogRetentionDays}
 {Effect: Allow, Action: sts:AssumeRole, Principal: {Service: lambda.amazonaws.com}}]}
       ManagedPolicyArns:
         - !Ref BeTraced
-        - !Ref ReadDatabaseUrl
         - !If [HasSecretsKey, !Ref UseSecretsKey, !Ref AWS::NoValue]
 @secrets@      Policies:
         - PolicyName: own
@@ -101,6 +113,9 @@ RetentionInDays: !Ref LogRetentionDays}
             Statement:
               - {Effect: Allow, Action: [logs:CreateLogStream, logs:PutLogEvents], \
 Resource: !GetAtt @Room@Log.Arn}
+              - Effect: Allow
+                Action: [ssm:GetParameter, secretsmanager:GetSecretValue]
+                Resource: @database_url@
 """
 MAY_LEAVE_DEAD_LETTERS = """\
               - {Effect: Allow, Action: sqs:SendMessage, Resource: !GetAtt DeadLetters.Arn}
@@ -138,9 +153,7 @@ def blocks(rooms: Sequence[Room], jobs: Sequence[Job]) -> dict[str, str]:
             f"  Reserves{name}: !Not [!Equals [!Ref {name}Concurrency, 0]]\n" for name in names
         ),
         "functions": "\n".join(_function(room, _jobs_of(room, jobs)) for room in rooms),
-        "who may look up secrets": "\n".join(
-            _secret(MAY_LOOK_UP, name) for name in ("VIBELOOM_DATABASE_URL", *SECRETS)
-        ),
+        "who may look up secrets": "\n".join(_secret(MAY_LOOK_UP, name) for name in SECRETS),
         "rooms with jobs": f"                Resource: [{arns}]\n",
         "schedules": "\n".join(map(_schedule, jobs)),
         "outputs": "".join(f"  {name}Function: {{Value: !Ref {name}}}\n" for name in names)
@@ -194,7 +207,7 @@ def _function(room: Room, jobs: Sequence[Job]) -> str:
         f"        - !If [Has{each}, !Ref Read{each}, !Ref AWS::NoValue]\n" for each in secrets
     )
     text = FUNCTION + (RETRIES if jobs else "")
-    text += f"      Environment:\n        Variables:\n{variables}" if variables else ""
+    text += f"      Environment:\n        Variables:\n{DATABASE_URL}{variables}"
     text += f"      Events:\n{''.join(_events(room, jobs))}"
     text += LOG_AND_ROLE + (MAY_LEAVE_DEAD_LETTERS if jobs else "")
     return fill(
@@ -206,6 +219,8 @@ def _function(room: Room, jobs: Sequence[Job]) -> str:
         memory=room.memory,
         timeout=room.timeout,
         secrets=readers,
+        database_url=fill(MAY_READ_DATABASE_URL, room=room.name, place=PLACE),
+        place=PLACE,
     )
 
 

@@ -242,6 +242,26 @@ def register_source(api: Api, token: str, name: str) -> Registered:
     return Registered(name, key, id=source["id"], key_id=source["keys"][0]["id"])
 
 
+def change_profile(database: Database, person: object, **changes: object) -> str | None:
+    """Sets the settings of `person`, or of the only person for None, as `PATCH /v1/me` does.
+
+    What `changes` does not name is the default. Returns the SQLSTATE of a refusal.
+    """
+    if person is None:
+        person = database.value("select id from profiles")
+    settings = {"handle": None, "zone": "UTC", "timeout": 15, "months": None, "opt_in": False}
+    with as_role(database, "vibeloom_member", str(person)) as connection:
+        try:
+            connection.execute(
+                "select update_profile(%s, %s, %s, %s, %s, %s)",
+                (person, *(settings | changes).values()),
+            )
+        except psycopg.DatabaseError as error:
+            return error.sqlstate
+        connection.commit()
+    return None
+
+
 @contextmanager
 def as_role(database: Database, role: str, subject: str | None = None) -> Iterator[Any]:
     """A connection of the functions' login that has become `role` with `subject` as its claim."""

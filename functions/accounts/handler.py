@@ -21,26 +21,13 @@ from functions.core import http
 from functions.core.actor import User
 from functions.core.door import BODY_REFUSALS, REFUSALS, may
 from functions.core.errors import Invalid, NotFound
+from functions.core.parameters import CURSOR, Limit
 
 _ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
 
-Limit = Annotated[
-    int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
-]
-Cursor = Annotated[
-    UUID | None,
-    Query(
-        description="The page begins after the end of another page, whose `next` this is.",
-        examples=[_ID],
-    ),
-]
+Cursor = Annotated[UUID | None, Query(description=CURSOR, examples=[_ID])]
 
-app = http.app(
-    tags={
-        "profile": "Your settings are read and changed.",
-        "tokens": "Access tokens for programs are made, listed and revoked.",
-    }
-)
+app = http.app()
 
 
 @app.get(
@@ -55,7 +42,6 @@ app = http.app(
 def get_profile(
     request: Request, user: Annotated[User, Depends(may("profile:read"))]
 ) -> Response[str]:
-    """With an `ETag` for `If-Match`."""
     return http.cached(request, profile.find(user))
 
 
@@ -82,7 +68,6 @@ def update_profile(
         ),
     ] = None,
 ) -> Response[str]:
-    """What is absent stays. A new zone or timeout has the daily figures computed anew."""
     changed = profile.change(user, body, if_match)
     response = http.answered(changed)
     response.headers["ETag"] = profile.etag(changed)
@@ -100,7 +85,6 @@ def update_profile(
 def list_purges(
     user: Annotated[User, Depends(may("profile:read"))], limit: Limit = 100, cursor: Cursor = None
 ) -> Response[str]:
-    """Receipts, oldest first."""
     return http.answered(profile.purges(user, limit, cursor))
 
 
@@ -117,7 +101,6 @@ def list_purges(
 def create_token(
     user: Annotated[User, Depends(may("tokens:write"))], body: Annotated[NewToken, Body()]
 ) -> Response[str]:
-    """The secret is in this answer and nowhere else."""
     return http.answered(tokens.issue(user, body, datetime.now(UTC)), status=201)
 
 
@@ -132,7 +115,6 @@ def create_token(
 def list_tokens(
     user: Annotated[User, Depends(may("tokens:read"))], limit: Limit = 100, cursor: Cursor = None
 ) -> Response[str]:
-    """Oldest first, without secrets."""
     return http.answered(tokens.page(user, limit, cursor))
 
 
@@ -151,7 +133,6 @@ def delete_token(
         UUID, Path(description="This is the id of one of your tokens.", examples=[_ID])
     ],
 ) -> Response[str]:
-    """Takes effect at once."""
     tokens.delete(user, token_id)
     return http.empty()
 

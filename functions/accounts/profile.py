@@ -5,7 +5,7 @@ import re
 from uuid import UUID
 
 from functions.accounts.models import Profile, ProfileChanges, Purge, Purges
-from functions.core import db, sql
+from functions.core import db, paging, sql
 from functions.core.actor import User
 from functions.core.config import config
 from functions.core.errors import ApiError, Conflict, Invalid
@@ -32,8 +32,8 @@ _PURGE_FIELDS = (
     "purged_at",
 )
 
-# How a name may look; whether there is such a zone, the database says, which computes days with it.
-# Not what a system's folder of zones holds besides them, which some servers list as well.
+# The form of a zone's name. The database decides whether there is such a zone. Some servers also
+# list files of the system that are no zones (posix…, right/…); these are excluded.
 _ZONE = re.compile(
     r"(?!posix|right/|localtime|Factory)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII
 )
@@ -43,6 +43,25 @@ class HandleTaken(Conflict):
     """Another account has this handle; choose another one."""
 
     error = "handle_taken"
+    sqlstate = "VL011"
+
+
+class HandleMissing(Invalid):
+    """leaderboard_opt_in: a handle is what others see; choose one as well."""
+
+    sqlstate = "VL012"
+
+
+class UnknownTimezone(Invalid):
+    """timezone: this is not an IANA time zone; Asia/Kathmandu, for example, is one."""
+
+    sqlstate = "VL013"
+
+
+class InvalidSettings(Invalid):
+    """The settings are not valid together."""
+
+    sqlstate = "VL014"
 
 
 class ProfileChanged(ApiError):
@@ -61,26 +80,18 @@ def find(user: User) -> Profile:
 def change(user: User, changes: ProfileChanges, if_match: str | None) -> Profile:
     """The settings after `changes`, made only if they still have an ETag of `if_match`, if any.
 
-    Raises `ProfileChanged`, `HandleTaken`, `Invalid`.
+    Raises `ProfileChanged`, `HandleTaken`, `HandleMissing`, `UnknownTimezone`, `InvalidSettings`.
     """
     asked = changes.model_dump(exclude_unset=True)
     if "timezone" in asked and not _ZONE.fullmatch(asked["timezone"]):
-        raise _unknown_zone(asked["timezone"])
+        raise UnknownTimezone
     with db.transaction(user.writing) as connection:
         queries.lock_profile(connection, id=user.id)
         current = _from_row(queries.find_profile(connection, id=user.id))
         if not _matches(current, if_match):
             raise ProfileChanged
         wanted = {name: getattr(current, name) for name in ProfileChanges.model_fields} | asked
-        outcome = queries.update_profile(connection, id=user.id, **wanted)
-        if outcome == "handle_taken":
-            raise HandleTaken
-        if outcome == "handle_missing":
-            raise Invalid("leaderboard_opt_in: a handle is what others see; choose one as well.")
-        if outcome == "timezone_unknown":
-            raise _unknown_zone(wanted["timezone"])
-        if outcome != "done":
-            raise Invalid("The settings are not valid together.")
+        queries.update_profile(connection, id=user.id, **wanted)
         return _from_row(queries.find_profile(connection, id=user.id))
 
 
@@ -93,10 +104,9 @@ def purges(user: User, limit: int, after: UUID | None) -> Purges:
     """`limit` of the user's receipts after the one with the id `after`."""
     which = {"after": after, "limit": limit + 1}
     rows = db.call(user, queries.list_purges.sql, which, db.READING)
-    items = [
-        Purge.model_validate(dict(zip(_PURGE_FIELDS, row, strict=True))) for row in rows[:limit]
-    ]
-    return Purges(items=items, next=items[-1].id if len(rows) > limit else None)
+    found = [Purge.model_validate(dict(zip(_PURGE_FIELDS, row, strict=True))) for row in rows]
+    items, following = paging.page(found, limit, lambda last: last.id)
+    return Purges(items=items, next=following)
 
 
 def _matches(profile: Profile, if_match: str | None) -> bool:
@@ -104,10 +114,6 @@ def _matches(profile: Profile, if_match: str | None) -> bool:
     if if_match is None or if_match.strip() == "*":
         return True
     return etag(profile) in (tag.strip() for tag in if_match.split(","))
-
-
-def _unknown_zone(name: str) -> Invalid:
-    return Invalid(f"timezone: {name!r:.80} is not an IANA time zone, such as Asia/Kathmandu.")
 
 
 def _from_row(row: tuple[object, ...]) -> Profile:

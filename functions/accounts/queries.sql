@@ -14,13 +14,13 @@ from public.profiles as p
 where p.id = :id::uuid;
 
 -- name: lock_profile(id)!
--- Nobody changes it between the comparison of its ETag and the update.
+-- Keeps others from changing it between the comparison of its ETag and the update.
 select from public.profiles as p
 where p.id = :id::uuid
 for no key update;
 
--- name: update_profile(id, handle, timezone, idle_timeout_minutes, retention_months, leaderboard_opt_in)$
--- All settings at once; the answer is a word, because the constraint that refuses decides it.
+-- name: update_profile(id, handle, timezone, idle_timeout_minutes, retention_months, leaderboard_opt_in)!
+-- All settings at once; the constraint that refuses decides what the person is told.
 select public.update_profile(
     :id::uuid,
     :handle::text,
@@ -88,5 +88,5 @@ order by t.created_at asc, t.id asc
 limit :limit::integer;
 
 -- name: delete_access_token(owner_id, id)$
--- A revoked token is gone; null when there is none.
+-- Deletes a token; null when there is none.
 select public.delete_access_token(:owner_id::uuid, :id::uuid);

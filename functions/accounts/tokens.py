@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from functions.accounts.models import IssuedToken, NewToken, Token, Tokens
-from functions.core import bearer, db, sql
+from functions.core import bearer, db, paging, sql
 from functions.core.actor import User
 from functions.core.errors import Forbidden, Invalid, NotFound
 from functions.core.room import scopes as all_scopes
@@ -49,8 +49,8 @@ def page(user: User, limit: int, after: UUID | None) -> Tokens:
     """`limit` of the user's tokens made after the one with the id `after`."""
     which = {"after": after, "limit": limit + 1}
     rows = db.call(user, queries.list_access_tokens.sql, which, db.READING)
-    items = [_from_row(row) for row in rows[:limit]]
-    return Tokens(items=items, next=str(items[-1].id) if len(rows) > limit else None)
+    items, following = paging.page([*map(_from_row, rows)], limit, lambda last: str(last.id))
+    return Tokens(items=items, next=following)
 
 
 def delete(user: User, token_id: UUID) -> None:

@@ -17,7 +17,7 @@ from functions.core.secret import ADDRESS, Secret, Store
 
 Environment = Mapping[str, str]
 
-# Printable ASCII without a space at the ends: what a header carries unchanged.
+# Printable ASCII without a space at the ends, which an HTTP header carries unchanged.
 SOURCE_NAME = r"^[!-~]([ -~]{0,126}[!-~])?$"
 
 

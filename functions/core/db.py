@@ -148,8 +148,8 @@ def _transaction(
 def transaction(actor: Actor, mode: str = WRITING) -> Iterator[Connection]:
     """A transaction as `actor`: committed at the end of the block, rolled back by an exception.
 
-    Raises what `DOMAIN_ERRORS` and `TIMEOUTS` say of the database's errors, `Unavailable` when the
-    database cannot be reached, and `InternalError`. Raises `RuntimeError` inside another
+    Raises what `errors.BY_SQLSTATE` says of the database's errors, `Unavailable` when the database
+    cannot be reached, and `InternalError`. Raises `RuntimeError` inside another
     transaction, and at the end of a block in which the error of a statement was swallowed.
     """
     with _transaction(actor, mode) as (connection, _):
@@ -191,37 +191,19 @@ def call(
         return cursor.fetchall()
 
 
-# What a statement may report, in the domain's words: SQLSTATE → error. VL… are our own.
-DOMAIN_ERRORS: dict[str, type[Exception]] = {
-    "VL001": errors.SourceNameTaken,
-    "VL002": errors.KeyTaken,
-    "VL003": errors.TooManyKeys,
-    "VL004": errors.KeyRevoked,
-    "VL005": errors.SourceExists,
-}
-
-TIMEOUTS: dict[str, type[errors.ApiError]] = {
-    "57014": errors.StatementTimeout,  # also where an administrator cancels a statement
-    "25P03": errors.IdleTransactionTimeout,
-    "25P04": errors.TransactionTimeout,
-    "55P03": errors.LockTimeout,
-}
-
-
 def _in_the_domain(
     error: psycopg.Error, mode: str, refusals: Mapping[str, type[Exception]]
 ) -> Exception:
     """What `error` is to whoever called; as much of it as anybody may read is logged."""
     state = error.sqlstate or ""
-    if state in DOMAIN_ERRORS:
-        return DOMAIN_ERRORS[state]()
     known = {"sqlstate": state, "place": _place(error), "cause": type(error).__name__}
     if state in refusals:
         logger.warning("the database refused a value", extra=known)
         return refusals[state]()
-    if state in TIMEOUTS:
-        logger.error("a time limit of the database was reached", extra=known)
-        return TIMEOUTS[state]()
+    if found := errors.BY_SQLSTATE.get(state):
+        if found.status >= 500:
+            logger.error("a time limit of the database was reached", extra=known)
+        return found()
     # Details and contexts quote rows. So does the message itself where a value is not accepted.
     if not isinstance(error, pg.DataError):
         known["cause"] = error.diag.message_primary or (known["cause"] if state else str(error))

@@ -1,4 +1,4 @@
-"""Who may come in: a route names the scope that it takes, and gets whoever asks.
+"""Authentication of routes: a route names the scope that it takes, and gets the user.
 
     Reader = Annotated[User, Depends(may("query:read"))]
 
@@ -18,7 +18,6 @@ from functions.core.errors import (
     Forbidden,
     Invalid,
     InvalidToken,
-    Malformed,
     MissingAuth,
     PayloadTooLarge,
     Unavailable,
@@ -27,7 +26,7 @@ from functions.core.errors import (
 
 # What a route behind a door may answer, for its documentation; and one that takes a body.
 REFUSALS = (MissingAuth, InvalidToken, Forbidden, Unavailable)
-BODY_REFUSALS = (*REFUSALS, Malformed, PayloadTooLarge, UnsupportedMediaType, Invalid)
+BODY_REFUSALS = (*REFUSALS, PayloadTooLarge, UnsupportedMediaType, Invalid)
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
     ApiError
     ├── Malformed 400 invalid_request
+    ├── InvalidCursor 400 invalid_cursor
     ├── Unauthenticated 401
     │   ├── MissingAuth missing_auth
     │   └── InvalidToken invalid_token
@@ -23,10 +24,14 @@
         └── IdleTransactionTimeout idle_transaction_timeout
 
 Rooms add leaves of their own beside what they do. The class docstring is the default message, the
-class attributes are the wire: `{"error": error, "message": message}` with `status`.
+class attributes are the wire: `{"error": error, "message": message}` with `status`. An error that
+Postgres raises names its SQLSTATE, and `BY_SQLSTATE` has it from then on. The states of our own
+SQL functions begin with VL.
 """
 
 from typing import ClassVar
+
+BY_SQLSTATE: dict[str, type["ApiError"]] = {}
 
 
 class ApiError(Exception):
@@ -35,6 +40,11 @@ class ApiError(Exception):
     status: ClassVar[int] = 500
     error: ClassVar[str] = "internal_error"
     retry_after: ClassVar[int | None] = None  # seconds
+    sqlstate: ClassVar[str | None] = None
+
+    def __init_subclass__(cls) -> None:
+        if state := vars(cls).get("sqlstate"):
+            BY_SQLSTATE[state] = cls
 
     def __init__(self, message: str | None = None) -> None:
         self.message = message or " ".join((type(self).__doc__ or "").split())
@@ -46,6 +56,13 @@ class Malformed(ApiError):
 
     status = 400
     error = "invalid_request"
+
+
+class InvalidCursor(ApiError):
+    """cursor is the `next` of an answer to the same question; leave it out for the first page."""
+
+    status = 400
+    error = "invalid_cursor"
 
 
 class Unauthenticated(ApiError):
@@ -97,24 +114,28 @@ class SourceNameTaken(Conflict):
     """Another account has a source of this name; choose another name."""
 
     error = "source_name_taken"
+    sqlstate = "VL001"
 
 
 class SourceExists(Conflict):
     """You have a source of this name with another key; add a key to it instead."""
 
     error = "source_exists"
+    sqlstate = "VL005"
 
 
 class KeyTaken(Conflict):
     """This public key was used before; make a new one."""
 
     error = "key_taken"
+    sqlstate = "VL002"
 
 
 class TooManyKeys(Conflict):
     """The source has two active keys; revoke one first."""
 
     error = "too_many_keys"
+    sqlstate = "VL003"
 
 
 class PayloadTooLarge(ApiError):
@@ -154,6 +175,7 @@ class LockTimeout(Unavailable):
     """Another request held the same rows for too long; try again."""
 
     error = "lock_timeout"
+    sqlstate = "55P03"
     retry_after = 1
 
 
@@ -167,19 +189,18 @@ class StatementTimeout(TimedOut):
     """The database needed too long for this request; ask for less, such as a shorter period."""
 
     error = "statement_timeout"
+    sqlstate = "57014"  # also where an administrator cancels a statement
 
 
 class TransactionTimeout(TimedOut):
     """The request needed too long in the database; ask for less, such as a shorter period."""
 
     error = "transaction_timeout"
+    sqlstate = "25P04"
 
 
 class IdleTransactionTimeout(TimedOut):
     """The server left the database waiting for too long, and the request was rolled back."""
 
     error = "idle_transaction_timeout"
-
-
-class KeyRevoked(Exception):
-    """The key was revoked between the look-up and the insert; never shown to a client."""
+    sqlstate = "25P03"

@@ -1,8 +1,8 @@
-"""Figures for whoever runs the house: what came in, how long it took, what waits.
+"""Metrics for operators: requests, their durations and errors, and the state of the house.
 
 On Lambda they are lines of the log in CloudWatch's Embedded Metric Format, one for a request and
 room; in a container, counters that `GET /metrics` shows in Prometheus' text format, summed over the
-worker processes. Elsewhere nobody asks, and nothing is kept.
+worker processes. Anywhere else, metrics are off.
 """
 
 import functools
@@ -115,7 +115,7 @@ def gauge(metric: Metric, value: float) -> None:
 def answered(room: str, method: str, status: int, seconds: float | None, error: str | None) -> None:
     """One answered request; `error` is the code that it was refused with.
 
-    `seconds` is None where there was nothing to measure.
+    `seconds` is None where the duration was not measured.
     """
     if config().metrics is None:
         return

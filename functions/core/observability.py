@@ -1,7 +1,7 @@
-"""One logger for the house: JSON, a request id in every line, nothing that should stay private.
+"""The logger of all rooms: JSON, with a request id in every line and without private values.
 
 `logger.info("what happened", key=value)`. A key on the forbidden list is replaced and a long value
-cut, whoever logs it and however deep it lies, so that a careless line does not become a leak.
+cut, at any depth, so that a line of log that was written carelessly shows nothing private.
 """
 
 from collections.abc import Iterator

@@ -12,6 +12,7 @@ from typing import Any
 from functions.core.door import scopes_of
 from functions.core.http import App
 from functions.core.parameters import model_of
+from functions.core.room import tags
 
 TITLE = "Vibeloom"
 VERSION = "0.1.0"
@@ -23,6 +24,7 @@ of one page is the `cursor` of the following one. Answers to questions have an `
 of more than 1 KB is sent with gzip to whoever accepts it."""
 CONTACT = {"name": "The operator of this deployment"}
 LICENSE = {"name": "Apache 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0.html"}
+JOBS_TAG = {"jobs": "The jobs of the deployment are run by a scheduler."}  # which is no room's own
 SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
@@ -54,9 +56,7 @@ def merge(apps: Iterable[App]) -> dict[str, Any]:
     """The documents of `apps` as one. Raises `OpenApiConflict`."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
-    tags: dict[str, str] = {}
     for app in apps:
-        tags |= app.tags
         document = _document(app)
         for path, operations in document.get("paths", {}).items():
             for method, operation in operations.items():
@@ -71,6 +71,8 @@ def merge(apps: Iterable[App]) -> dict[str, Any]:
         for media in operation.get("requestBody", {}).get("content", {}).values():
             if "example" not in media:
                 media["example"] = _example(media["schema"], schemas)
+    used = {tag for operation in operations for tag in operation.get("tags", ())}
+    described = tags() | JOBS_TAG
     return {
         "openapi": "3.1.0",
         "info": {
@@ -81,7 +83,7 @@ def merge(apps: Iterable[App]) -> dict[str, Any]:
             "license": LICENSE,
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag, "description": said} for tag, said in sorted(tags.items())],
+        "tags": [{"name": tag, "description": described[tag]} for tag in sorted(used)],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": _used(paths, schemas),
@@ -102,8 +104,8 @@ def _document(app: App) -> dict[str, Any]:
         "signature": APIKey.model_validate(SECURITY_SCHEMES["signature"]),
     }
     for route in app.routes:
-        if scopes := scopes_of(route.func):
-            route.security = [{"bearer": scopes}]
+        if scopes_of(route.func):
+            route.security = [{"bearer": []}]
     document: dict[str, Any] = json.loads(
         app.get_openapi_json_schema(title=TITLE, version=VERSION, security_schemes=schemes)
     )
@@ -111,6 +113,10 @@ def _document(app: App) -> dict[str, Any]:
         if route.include_in_schema:
             operation = document["paths"][route.openapi_path][route.method.lower()]
             _put_right(operation, [field.field_info for field in route.dependant.query_params])
+            if scopes := scopes_of(route.func):  # only OAuth's may stand in `security`
+                operation["x-scopes"] = scopes
+                needed = f"A token needs the scope {' and '.join(f'`{name}`' for name in scopes)}."
+                operation["description"] = f"{operation.get('description', '')} {needed}".strip()
     for path, operation in app.raw_operations.items():
         for method in document["paths"][path].values():
             method.update(operation)

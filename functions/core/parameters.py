@@ -1,14 +1,19 @@
-"""Query parameters: numbers as they are written in a URL, and refusals in the house's words."""
+"""Query parameters: numbers as they are written in a URL, and refusals with our own errors."""
 
 import re
 from collections.abc import Collection, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.dependant import get_flat_params
 from aws_lambda_powertools.event_handler.openapi.params import Dependant, Query
 from pydantic import BaseModel, BeforeValidator, ValidationError, WrapValidator
 
 from functions.core.errors import ApiError
+
+Limit = Annotated[
+    int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
+]
+CURSOR = "The page begins after the end of another page, whose `next` this is."
 
 
 def refused_as(error: type[ApiError], message: str | None = None) -> WrapValidator:

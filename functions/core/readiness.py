@@ -1,4 +1,4 @@
-"""`/readyz`: may traffic come? The database answers and has the migrations that this code needs."""
+"""`/readyz`: whether the database answers and has the migrations that this code needs."""
 
 from psycopg import errors as pg
 
@@ -16,7 +16,7 @@ def check() -> dict[str, str]:
     with db.transaction(Room("front", "the schema's version is not any user's data")) as connection:
         try:
             version: str | None = queries.schema_version(connection)
-            too_mighty: bool = queries.is_past_row_level_security(connection)
+            is_past_row_level_security: bool = queries.is_past_row_level_security(connection)
         except pg.UndefinedFunction:
             raise Unavailable(f"The database has no schema yet: {REMEDY}.") from None
     if version is None or version < db.SCHEMA_VERSION:
@@ -24,7 +24,7 @@ def check() -> dict[str, str]:
             f"The database is at migration {version}, this code needs {db.SCHEMA_VERSION}:"
             f" {REMEDY}."
         )
-    if too_mighty:
+    if is_past_row_level_security:
         raise Unavailable(
             "The functions log in as a role that row-level security does not bind: a superuser, or"
             " one with bypassrls. Give VIBELOOM_DATABASE_URL the role vibeloom_functions."

@@ -1,1 +1,1 @@
-"""The pages that belong to no room: alive, ready, the contract, the figures."""
+"""Health, readiness, metrics and the API document."""

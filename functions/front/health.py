@@ -1,4 +1,4 @@
-"""Is the house well? What waits, how late the schedule is, who has fallen silent."""
+"""The health of the house: what waits, which jobs are late, and which sources are silent."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

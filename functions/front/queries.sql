@@ -9,7 +9,7 @@ select
 from public.service_health() as h;
 
 -- name: list_job_runs()
--- For the health report; a row a job, and one for the installation.
+-- For the health report: a row for each job, and one for the installation.
 select
     j.name,
     j.first_run_at,

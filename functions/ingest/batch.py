@@ -1,8 +1,8 @@
 """From the bytes of a body to a batch that may be stored, in one pass and without copies.
 
-The parsed events are looked at and dropped: what goes to the database is the text itself, which
-Postgres parses once more while it stores. So the checks here must leave nothing that the two
-parsers would read differently, and nothing that Postgres would refuse.
+The events are parsed to be checked, and the database gets the text itself, which Postgres parses
+once more. So the checks must refuse whatever the two parsers would read differently, and whatever
+Postgres would refuse.
 """
 
 import json
@@ -77,7 +77,7 @@ class UnstorableNumber(Exception):
     """A number does not fit into Postgres' numeric; never shown to a client."""
 
 
-# What jsonb may refuse of a batch that was valid JSON for us.
+# SQLSTATEs with which jsonb may refuse a batch that is valid JSON to our own parser.
 REFUSALS: dict[str, type[Exception]] = {
     "22003": UnstorableNumber,
     "22P02": Malformed,  # no JSON
@@ -124,7 +124,7 @@ def unpack(body: bytes, encoding: str) -> bytes:
 def parse(body: bytes, source: str, now: datetime) -> ParsedBatch:
     """The batch in `body`, if every event of it may be stored for `source`.
 
-    Raises the errors above; the first event at fault decides, in the order of the batch.
+    Raises the errors above, for the first event that cannot be stored.
     """
     try:
         parsed = jiter.from_json(
@@ -197,10 +197,10 @@ def _problem(kind: str, payload: dict[str, Any]) -> str | None:
     return kinds.problem(kinds.MODELS[kind], payload)
 
 
-def blame(text: str) -> None:
-    """Names the event with a number that only the database refuses: beyond numeric's exponents.
+def find_unstorable_number(text: str) -> None:
+    """Raises `InvalidEvent` for the first event with a number that Postgres' numeric cannot hold.
 
-    Raises `InvalidEvent`; returns when there is no such number. Slow, and seldom needed.
+    Returns when there is no such number. This is slow, so it runs only after Postgres refused one.
     """
     for index, event in enumerate(json.loads(text, parse_float=lambda written: (written,))):
         waiting = [event]
@@ -212,14 +212,16 @@ def blame(text: str) -> None:
             elif isinstance(item, tuple):  # a number with a point or an exponent, as written
                 exponent = item[0].lower().partition("e")[2] or "0"
                 if abs(int(exponent)) > MAX_EXPONENT:
-                    raise InvalidEvent(f"Event at index {index}: a number has an absurd exponent")
+                    raise InvalidEvent(
+                        f"Event at index {index}: a number's exponent is beyond ±{MAX_EXPONENT}"
+                    )
 
 
 def _check_storable(body: bytes, events: list[Event]) -> None:
-    """Refuses what is JSON but cannot be kept: NUL in text, numbers beyond a double or int64.
+    """Refuses JSON that cannot be stored: NUL in a text, numbers beyond a double or int64.
 
-    The searches of the whole body are cheap and may find what is harmless (digits in a text);
-    only then is the batch parsed again, with numbers as they were written.
+    A cheap search of the body finds every long number, and also long digits inside a text. Only
+    if it finds something is the batch parsed again, with numbers as they were written.
     """
     has_nul = b"\\u0000" in body
     _refuse_unstorable(events, has_nul)

@@ -17,9 +17,7 @@ from functions.ingest.models import Accepted, event_schema, operation
 from functions.jobs import entry
 
 # VibeTea's monitors may send parameters along that nobody has read so far.
-app = http.app(
-    tags={"ingest": "Events are stored in batches that monitors sign."}, tolerant=["/v1/ingest"]
-)
+app = http.app(tolerant=["/v1/ingest"])
 
 
 @app.post(
@@ -48,7 +46,6 @@ app = http.app(
     ),
 )
 def ingest(request: Request) -> Response[str]:
-    """An array of 1–1000 events, or one event, signed with a key of the source."""
     headers = http.headers(request)
     logger.append_keys(claimed_source=headers.get("x-source-id"))  # so that a refusal names whose
     accepted = service.accept(

@@ -1,7 +1,7 @@
 """What the capture kinds carry: a model per kind, with limits and units.
 
-The models check and are thrown away: what is stored is what was sent, unknown fields included.
-VibeTea's kinds have no model; their payloads are their monitors' own.
+The models only check: what is stored is what was sent, unknown fields included. VibeTea's kinds
+have no model, because their contract leaves the payloads to the monitors.
 """
 
 from typing import Annotated, Any, Literal
@@ -100,7 +100,7 @@ class Emotion(Payload):
     trigger: Name | None = Field(default=None, description="The app or domain in front")
 
 
-# Input, output, cache reads, cache writes, and of these the ones that live an hour.
+# Input, output, cache reads, cache writes, and the cache writes that last an hour.
 Request = Annotated[list[Tokens], Field(min_length=5, max_length=5)]
 
 
@@ -159,7 +159,7 @@ MODELS: dict[str, type[Payload]] = {
 def problem(model: type[Payload], payload: dict[str, Any]) -> str | None:
     """`field: what is wrong` of a payload that breaks `model`; None when it holds.
 
-    Never a value: what was sent is nobody's to repeat.
+    The text never quotes a value, because values may be private.
     """
     try:
         model.__pydantic_validator__.validate_python(payload)

@@ -21,5 +21,5 @@ select
 from public.add_source_key(:owner_id::uuid, :source::text, :public_key::bytea, true) as k;
 
 -- name: make_event_partitions()$
--- Daily: the months ahead.
+-- Makes the partitions of the coming months, daily.
 select public.make_event_partitions();

@@ -1,14 +1,20 @@
-"""A batch's way in: whose is it, may it be stored, store it exactly once."""
+"""Accepts a batch: finds its owner, checks its events, and stores them exactly once."""
 
 import hashlib
 from datetime import datetime
 
 from functions.core import db, metrics
 from functions.core.actor import Monitor, Room
-from functions.core.errors import InternalError, KeyRevoked, PayloadTooLarge
+from functions.core.errors import ApiError, InternalError, PayloadTooLarge
 from functions.ingest import batch, signing
 from functions.ingest.models import MAX_SENT, Accepted
 from functions.ingest.room import BATCHES, DUPLICATES, EVENTS
+
+
+class KeyRevoked(ApiError):
+    """The key was revoked between the look-up and the insert; the batch is verified once more."""
+
+    sqlstate = "VL004"
 
 
 def accept(source: str, signature: str, encoding: str, body: bytes, now: datetime) -> Accepted:
@@ -23,13 +29,13 @@ def accept(source: str, signature: str, encoding: str, body: bytes, now: datetim
     digest = hashlib.sha256(body).digest()
     try:
         inserted = _store(key, parsed, digest, raw_signature)
-    except KeyRevoked:  # since it was remembered: look again who may sign
+    except KeyRevoked:  # after it was cached: look the keys up again
         signing.key_ring.forget(source)
         key, raw_signature = signing.verify(source, signature, body)
         inserted = _store(key, parsed, digest, raw_signature)
     except batch.UnstorableNumber:
-        batch.blame(parsed.text)
-        raise InternalError from None  # no number of the batch: it is one of ours
+        batch.find_unstorable_number(parsed.text)
+        raise InternalError from None  # all numbers are storable: a bug of ours
     metrics.count(BATCHES)
     metrics.count(EVENTS, inserted)
     metrics.count(DUPLICATES, parsed.events - inserted)

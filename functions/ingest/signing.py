@@ -1,4 +1,4 @@
-"""Whose batch is this? Keys are cached for a short while; the database has the last word.
+"""Finds the source that signed a batch. Keys are cached for a short while.
 
 `bulk_insert_events` checks in its own transaction that the key is still active, so a revocation
 takes effect at once although a signature may have been verified with a cached key.
@@ -17,7 +17,7 @@ from functions.core.errors import ApiError, Unauthenticated
 from functions.core.observability import logger
 
 CACHE_SECONDS = 60
-CACHE_SOURCES = 10_000  # names; an attacker's made-up names must not fill the memory
+CACHE_SOURCES = 10_000  # names; made-up names must not fill the memory
 
 queries = sql.load(__file__)
 
@@ -103,7 +103,7 @@ def verify(source: str, signature_header: str, body: bytes) -> tuple[SourceKey, 
     except ValueError as error:
         raise InvalidSignature(f"X-Signature: {error}") from None
     signer = _signer(keys, signature, body)
-    if signer is None and known:  # perhaps a key that is younger than what is remembered
+    if signer is None and known:  # the key may have been added after the others were cached
         signer = _signer(key_ring.fetch(source), signature, body)
     if signer is None:
         raise InvalidSignature
@@ -119,7 +119,7 @@ def register_configured_keys() -> None:
     """Makes rows of `VIBETEA_PUBLIC_KEYS`, once per process.
 
     A key that cannot be registered (the name is somebody else's, a third key) is logged and left
-    out; the others must not suffer.
+    out; the others are registered all the same.
     """
     for key in config().configured_keys:
         owner = bearer.deployment_owner()

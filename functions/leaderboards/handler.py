@@ -10,7 +10,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from functions.core import http
 from functions.core.actor import User
 from functions.core.door import BODY_REFUSALS, REFUSALS, may
-from functions.core.errors import Invalid, Malformed, NotFound
+from functions.core.errors import Invalid, NotFound
+from functions.core.parameters import CURSOR, Limit
 from functions.leaderboards import service
 from functions.leaderboards.models import (
     Invitation,
@@ -32,17 +33,7 @@ BoardId = Annotated[
         examples=["7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"],
     ),
 ]
-Limit = Annotated[
-    int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
-]
-Cursor = Annotated[
-    str | None,
-    Query(
-        max_length=128,
-        description="The page begins after the end of another page, whose `next` this is.",
-        examples=["4210.ada"],
-    ),
-]
+Cursor = Annotated[str | None, Query(max_length=128, description=CURSOR, examples=["4210.ada"])]
 Compared = Annotated[
     Metric, Query(description="People are ranked by this figure.", examples=["active_days"])
 ]
@@ -54,7 +45,7 @@ Current = Annotated[
     ),
 ]
 
-app = http.app(tags={"leaderboards": "People who opted in are ranked."})
+app = http.app()
 
 
 @app.get(
@@ -66,7 +57,6 @@ app = http.app(tags={"leaderboards": "People who opted in are ranked."})
     responses=http.documented(*REFUSALS, model=Leaderboards),
 )
 def list_leaderboards(user: Reader) -> Response[str]:
-    """The public one, and those that you joined."""
     return http.answered(service.visible(user))
 
 
@@ -83,7 +73,6 @@ def list_leaderboards(user: Reader) -> Response[str]:
     ),
 )
 def create_leaderboard(user: Writer, body: Annotated[NewLeaderboard, Body()]) -> Response[str]:
-    """The invitation code is in this answer and nowhere else."""
     return http.answered(service.create(user, body.name), status=201)
 
 
@@ -103,7 +92,6 @@ def create_leaderboard(user: Writer, body: Annotated[NewLeaderboard, Body()]) ->
     ),
 )
 def join_leaderboard(user: Writer, body: Annotated[Invitation, Body()]) -> Response[str]:
-    """You are shown there once you have opted in (`PATCH /v1/me`)."""
     return http.answered(service.join(user, body.code))
 
 
@@ -114,7 +102,7 @@ def join_leaderboard(user: Writer, body: Annotated[Invitation, Body()]) -> Respo
     description="Ranks everybody who opted in and has anything to be ranked by: handle, place and"
     " value.",
     tags=["leaderboards"],
-    responses=http.documented(*REFUSALS, Malformed, Invalid, model=Ranking),
+    responses=http.documented(*REFUSALS, Invalid, model=Ranking),
 )
 def rank_everybody(
     user: Reader,
@@ -123,7 +111,6 @@ def rank_everybody(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response[str]:
-    """Everybody who opted in and has any; handle, place and value."""
     asked = service.Question(metric, period, limit, cursor)
     return http.answered(service.ranking(user, None, asked, datetime.now(UTC)))
 
@@ -135,7 +122,7 @@ def rank_everybody(
     description="Ranks the members who opted in and have anything to be ranked by: handle, place"
     " and value.",
     tags=["leaderboards"],
-    responses=http.documented(*REFUSALS, Malformed, Invalid, NotFound, model=Ranking),
+    responses=http.documented(*REFUSALS, Invalid, NotFound, model=Ranking),
 )
 def rank_members(  # noqa: PLR0913, PLR0917 (one for each parameter of the route)
     user: Reader,
@@ -145,7 +132,6 @@ def rank_members(  # noqa: PLR0913, PLR0917 (one for each parameter of the route
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response[str]:
-    """Its members who opted in and have any; handle, place and value."""
     asked = service.Question(metric, period, limit, cursor)
     return http.answered(service.ranking(user, board_id, asked, datetime.now(UTC)))
 
@@ -161,7 +147,6 @@ def rank_members(  # noqa: PLR0913, PLR0917 (one for each parameter of the route
     responses=http.documented(*REFUSALS, Invalid, NotFound, model=InvitingLeaderboard, status=201),
 )
 def replace_code(user: Writer, board_id: BoardId) -> Response[str]:
-    """The old one opens nothing any more; whoever joined stays."""
     return http.answered(service.replace_code(user, board_id), status=201)
 
 
@@ -175,7 +160,6 @@ def replace_code(user: Writer, board_id: BoardId) -> Response[str]:
     responses=http.documented(*REFUSALS, Invalid, NotFound, service.OwnerStays, status=204),
 )
 def leave_leaderboard(user: Writer, board_id: BoardId) -> Response[str]:
-    """You are not shown there from this moment on."""
     service.leave(user, board_id)
     return http.empty()
 
@@ -190,7 +174,6 @@ def leave_leaderboard(user: Writer, board_id: BoardId) -> Response[str]:
     responses=http.documented(*REFUSALS, Invalid, NotFound, status=204),
 )
 def delete_leaderboard(user: Writer, board_id: BoardId) -> Response[str]:
-    """With everybody's membership."""
     service.delete(user, board_id)
     return http.empty()
 

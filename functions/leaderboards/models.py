@@ -1,4 +1,4 @@
-"""Rankings over the wire: others are a handle, a place and a value, never more."""
+"""Rankings over the wire. Of other people they show a handle, a place and a value, never more."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -13,29 +13,26 @@ where
 order by b.created_at asc, b.id asc;
 
 -- name: create_leaderboard(owner_id, name, code_sha256)$
--- Null when the person is in as many boards as one may be.
+-- Counts under the lock that makes the limit hold.
 select public.create_leaderboard(:owner_id::uuid, :name::text, :code_sha256::bytea);
 
--- name: join_leaderboard(owner_id, code_sha256)^
+-- name: join_leaderboard(owner_id, code_sha256)$
 -- Counts under the locks that make the limits hold.
-select
-    j.outcome,
-    j.leaderboard_id
-from public.join_leaderboard(:owner_id::uuid, :code_sha256::bytea) as j;
+select public.join_leaderboard(:owner_id::uuid, :code_sha256::bytea);
 
 -- name: replace_leaderboard_code(owner_id, id, code_sha256)!
--- The old invitation is worth nothing from now on.
+-- The old code stops working.
 update public.leaderboards
 set code_sha256 = :code_sha256::bytea
 where id = :id::uuid and owner_id = :owner_id::uuid;
 
 -- name: delete_leaderboard(owner_id, id)!
--- Memberships go with it.
+-- The memberships are deleted by the foreign key.
 delete from public.leaderboards as b
 where b.id = :id::uuid and b.owner_id = :owner_id::uuid;
 
 -- name: leave_leaderboard(owner_id, id)!
--- An owner stays: a board without one could not be deleted.
+-- The owner cannot leave, because nobody could delete a board without an owner.
 delete from public.leaderboard_members as m
 where
     m.leaderboard_id = :id::uuid
@@ -46,7 +43,7 @@ where
     );
 
 -- name: rank_leaderboard(id, metric, starts_at, ends_at, after_value, after_handle, limit)
--- Other people's sums, of which place, handle and value get out.
+-- The function reads other people's sums and returns place, handle and value alone.
 select
     r.place,
     r.handle,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.rows import TupleRow
 
-from functions.core import db, sql
+from functions.core import db, paging, sql
 from functions.core.actor import User
 from functions.core.db import Connection
 from functions.core.errors import Conflict, Malformed, NotFound
@@ -25,7 +25,7 @@ from functions.leaderboards.models import (
     Standing,
 )
 
-CODE_BYTES = 16  # 128 bits: not to be guessed, and short enough to be passed on
+CODE_BYTES = 16  # 128 bits cannot be guessed, and are short enough to pass on
 PUBLIC_BOARD = Leaderboard(id=PUBLIC, name="Everybody", is_owner=False, created_at=None)
 _CURSOR = re.compile(r"([0-9]{1,40})\.([a-z0-9][a-z0-9_-]{1,38})")
 
@@ -36,12 +36,20 @@ class TooManyLeaderboards(Conflict):
     """You are in 20 leaderboards; leave or delete one first."""
 
     error = "too_many_leaderboards"
+    sqlstate = "VL021"
+
+
+class UnknownCode(NotFound):
+    """No leaderboard has this code."""
+
+    sqlstate = "VL022"
 
 
 class LeaderboardFull(Conflict):
     """This leaderboard has 500 members."""
 
     error = "leaderboard_full"
+    sqlstate = "VL023"
 
 
 class OwnerStays(Conflict):
@@ -74,14 +82,12 @@ def create(user: User, name: str) -> InvitingLeaderboard:
         board_id = queries.create_leaderboard(
             connection, owner_id=user.id, name=name, code_sha256=_digest(code)
         )
-        if board_id is None:
-            raise TooManyLeaderboards
         board = _board(connection, user, board_id)
     return InvitingLeaderboard(code=code, **board.model_dump())
 
 
 def replace_code(user: User, board_id: UUID) -> InvitingLeaderboard:
-    """A new invitation; the old one opens nothing any more. Raises `NotFound`."""
+    """A new invitation; the old one stops working. Raises `NotFound`."""
     code = _new_code()
     with db.transaction(user.writing) as connection:
         replaced = queries.replace_leaderboard_code(
@@ -94,25 +100,17 @@ def replace_code(user: User, board_id: UUID) -> InvitingLeaderboard:
 
 
 def join(user: User, code: str) -> Leaderboard:
-    """The leaderboard that `code` opens, with `user` in it; again is harmless.
+    """The leaderboard that `code` opens, with `user` in it; repeating the call changes nothing.
 
-    Raises `NotFound`, `TooManyLeaderboards`, `LeaderboardFull`.
+    Raises `UnknownCode`, `TooManyLeaderboards`, `LeaderboardFull`.
     """
     with db.transaction(user.writing) as connection:
-        outcome, board_id = queries.join_leaderboard(
-            connection, owner_id=user.id, code_sha256=_digest(code)
-        )
-        if outcome == "unknown":
-            raise NotFound("No leaderboard has this code.")
-        if outcome == "too_many":
-            raise TooManyLeaderboards
-        if outcome == "full":
-            raise LeaderboardFull
+        board_id = queries.join_leaderboard(connection, owner_id=user.id, code_sha256=_digest(code))
         return _board(connection, user, board_id)
 
 
 def leave(user: User, board_id: UUID) -> None:
-    """`user` is not shown there from now on. Raises `NotFound`, `OwnerStays`."""
+    """Ends the membership of `user`. Raises `NotFound`, `OwnerStays`."""
     with db.transaction(user.writing) as connection:
         left = queries.leave_leaderboard(connection, owner_id=user.id, id=board_id)
         if not left:
@@ -121,7 +119,7 @@ def leave(user: User, board_id: UUID) -> None:
 
 
 def delete(user: User, board_id: UUID) -> None:
-    """The board and its memberships are gone. Raises `NotFound`."""
+    """Deletes the board and its memberships. Raises `NotFound`."""
     with db.transaction(user.writing) as connection:
         deleted = queries.delete_leaderboard(connection, owner_id=user.id, id=board_id)
     if not deleted:
@@ -129,7 +127,7 @@ def delete(user: User, board_id: UUID) -> None:
 
 
 def ranking(user: User, board_id: UUID | None, asked: Question, now: datetime) -> Ranking:
-    """A page of a board, or of the public one for None: members who opted in and have any.
+    """A page of a board, or of the public one for None: its members who opted in and have a value.
 
     Raises `NotFound`, also for a board that `user` is not in, and `Malformed`.
     """
@@ -149,11 +147,12 @@ def ranking(user: User, board_id: UUID | None, asked: Question, now: datetime) -
                 limit=asked.limit + 1,
             )
         )
-    items = [
-        Standing(rank=place, handle=handle, value=int(value))
-        for place, handle, value in rows[: asked.limit]
+    standings = [
+        Standing(rank=place, handle=handle, value=int(value)) for place, handle, value in rows
     ]
-    more = len(rows) > asked.limit
+    items, following = paging.page(
+        standings, asked.limit, lambda last: f"{last.value}.{last.handle}"
+    )
     return Ranking(
         id=board.id,
         name=board.name,
@@ -162,7 +161,7 @@ def ranking(user: User, board_id: UUID | None, asked: Question, now: datetime) -
         starts_at=starts_at,
         ends_at=ends_at,
         items=items,
-        next=f"{items[-1].value}.{items[-1].handle}" if more else None,
+        next=following,
     )
 
 
@@ -190,7 +189,7 @@ def _new_code() -> str:
 
 
 def _digest(code: str) -> bytes:
-    """128 random bits need no slow hash."""
+    """The SHA-256 of `code`; 128 random bits need no slow hash."""
     return hashlib.sha256(code.encode()).digest()
 
 

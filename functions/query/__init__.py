@@ -1,1 +1,1 @@
-"""Questions out."""
+"""Answers questions about a person's events."""

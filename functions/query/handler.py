@@ -1,88 +1,20 @@
-"""`GET /v1/query`, and the doors of the other files."""
-
-from datetime import UTC, datetime
-from typing import Annotated
-
-from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Query
-from aws_lambda_powertools.event_handler.request import Request
+"""The routes of all topics."""
 
 from functions.core import http
-from functions.core.errors import ApiError, Forbidden, InvalidToken, MissingAuth, Unavailable
-from functions.query import (
-    handler_blocks,
-    handler_counts,
-    handler_errors,
-    handler_events,
-    handler_summary,
-    handler_time,
-    service,
-)
-from functions.query.handler_answers import Reader
-from functions.query.models import HeatmapAsked, QueryAnswer
+from functions.query.blocks import handler as blocks
+from functions.query.counts import handler as counts
+from functions.query.events import handler as events
+from functions.query.failures import handler as failures
+from functions.query.heatmap import handler as heatmap
 from functions.query.parameters import InvalidFilter
-
-DAYS = {"7": 7, "30": 30}
-
-
-class InvalidDays(ApiError):
-    """days parameter must be 7 or 30"""
-
-    status = 400
-    error = "invalid_days"
-
+from functions.query.sessions import handler as sessions
+from functions.query.summary import handler as summary
+from functions.query.time import handler as time
+from functions.query.tokens import handler as tokens
 
 # VibeTea's clients may send parameters along that nobody has read so far.
-app = http.app(
-    tags={
-        "query": "Questions about your events are answered with figures.",
-        "events": "Your events are listed and exported, with their payloads.",
-    },
-    unknown_parameter=InvalidFilter,
-    tolerant=["/v1/query"],
-)
-for topic in (
-    handler_summary,
-    handler_counts,
-    handler_blocks,
-    handler_time,
-    handler_errors,
-    handler_events,
-):
+app = http.app(unknown_parameter=InvalidFilter, tolerant=["/v1/query"])
+for topic in (summary, counts, tokens, blocks, time, sessions, failures, events, heatmap):
     app.include_router(topic.router)
-
-
-@app.get(
-    "/v1/query",
-    operation_id="getHeatmap",
-    summary="Count events by hour",
-    description="Counts the events of each source and hour in UTC, the newest hour first, as"
-    " VibeTea's clients know it. `days=30`, for example, covers the last 30 times 24 hours."
-    " Parameters that are not listed here are ignored.",
-    tags=["query"],
-    responses={
-        **http.documented(
-            InvalidDays,
-            InvalidFilter,
-            MissingAuth,
-            InvalidToken,
-            Forbidden,
-            Unavailable,
-            model=QueryAnswer,
-        ),
-        **http.not_modified(),
-    },
-)
-def get_heatmap(
-    request: Request, user: Reader, asked: Annotated[HeatmapAsked, Query()]
-) -> Response[str]:
-    """Counts by source, date and hour in UTC, newest first; never a payload."""
-    if asked.days not in DAYS:
-        raise InvalidDays
-    now = datetime.now(UTC)
-    answer = service.hourly_counts(user, DAYS[asked.days], asked.source, now).model_dump_json()
-    counted, _, _ = answer.rpartition('"meta"')  # which says when it was asked
-    return http.cached(request, answer, tag_of=f"{asked.days} {counted}")
-
 
 handler = http.entry(app, "query")

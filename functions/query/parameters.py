@@ -1,4 +1,4 @@
-"""What questions may ask with: the types of their query parameters, and the words of a refusal."""
+"""The types of the query parameters, each with its description and the error that refuses it."""
 
 import re
 from datetime import UTC, date, datetime
@@ -6,14 +6,14 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, WrapValidator
 
-from functions.core.errors import ApiError
+from functions.core.errors import ApiError, InvalidCursor
+from functions.core.paging import MAX_CURSOR
 from functions.core.parameters import WHOLE, refused_as
 
 MAX_DAYS = 3_660  # ten years: ingest takes nothing older
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 MAX_TEXT = 512  # characters of a filter
 MAX_ZONE = 64  # characters
-MAX_CURSOR = 4_096  # characters
 
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 INSTANT = re.compile(
@@ -21,7 +21,7 @@ INSTANT = re.compile(
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
-# Not what a system's folder of zones holds besides them, which some servers list as well.
+# Some servers also list files of the system that are no zones (posix…, right/…): not these.
 ZONE = re.compile(r"(?!posix|right/|localtime|Factory)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
 ACCEPTED = (
     "a day (2026-11-20, of the zone `tz`) or an RFC 3339 instant (2026-11-20T09:45:00Z; write the"
@@ -43,6 +43,13 @@ class InvalidTimezone(ApiError):
     error = "invalid_timezone"
 
 
+class InvalidDays(ApiError):
+    """days parameter must be 7 or 30"""
+
+    status = 400
+    error = "invalid_days"
+
+
 class InvalidFilter(ApiError):
     """A filter is a text without NUL."""
 
@@ -55,13 +62,6 @@ class InvalidLimit(ApiError):
 
     status = 400
     error = "invalid_limit"
-
-
-class InvalidCursor(ApiError):
-    """cursor is the `next` of an answer to the same question; leave it out for the first page."""
-
-    status = 400
-    error = "invalid_cursor"
 
 
 class InvalidBudget(InvalidFilter):

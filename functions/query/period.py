@@ -1,9 +1,9 @@
-"""Which stretch of time is asked about, in whose zone, for every question.
+"""The stretch of time that a question is about, and its time zone.
 
 `from` and `to` are days of the zone (both are included) or RFC 3339 instants (`to` is not
-included); `days` are that many days of the zone, the last of them today. Postgres says where days
-begin and on which of them an instant lies, because it also cuts what is counted into days, and
-Python's rules of the zones may be those of another year.
+included); `days` are that many days of the zone, the last of them today. Postgres computes where
+days begin and on which day an instant lies. It also cuts the counts into days, and Python may have
+the rules of the zones of another year.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,10 +24,10 @@ DEFAULT_DAYS = 30
 MAX_HOURLY = timedelta(days=5 * 366)
 QUARTER = timedelta(minutes=15)  # what is counted is kept by quarters of an hour
 
-queries = sql.load(__file__, "period.sql")
+queries = sql.load(__file__)
 
-# Names that Postgres has listed to this process: it reads the list from files, 10 ms that are spent
-# once a name. Only zones that exist get in, so there are never more than a few hundred.
+# Names of zones that Postgres has confirmed to this process. It reads its list from files, which
+# takes 10 ms. Only zones that exist are kept, so there are never more than a few hundred.
 _known = {"UTC"}
 
 

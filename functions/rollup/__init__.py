@@ -1,4 +1,4 @@
-"""Figures that are exact: daily ones for the days that changed."""
+"""Daily figures, computed anew for the days that changed."""
 
 from functions.rollup.days import lane_totals, pending_days, refresh_days
 

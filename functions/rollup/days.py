@@ -17,7 +17,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from functions.core import db, sql
-from functions.core.actor import Room, User
+from functions.core.actor import Room
 from functions.core.db import Connection
 from functions.rollup import lanes
 
@@ -28,6 +28,7 @@ RUN = 8  # days whose events are in memory at once
 LONGEST = 12.0  # s, after which a job begins nothing new: twice that is less than an HTTP door's 30
 
 ONE_DAY = timedelta(days=1)
+LOOKING = Room("rollup", "looks whose days are dirty")
 
 queries = sql.load(__file__, "time.sql")
 sessions = sql.load(__file__, "sessions.sql")
@@ -61,13 +62,13 @@ def refresh_days(owner: UUID, first: date, last: date, stop: float = math.inf) -
     At most `MAX_DAYS` of them, and none is begun after `stop` (s, of the monotonic clock); what is
     left stays marked.
     """
-    with db.transaction(User(owner), db.READING) as connection:
+    with db.transaction(LOOKING, db.READING) as connection:
         if pending_days(connection, owner, first, last) == 0:
             return
     asked = {"owner": owner, "first": first - ONE_DAY, "last": last + ONE_DAY}
     done = 0
     while done < MAX_DAYS and time.monotonic() < stop:
-        marked = db.call(User(owner), queries.dirty_days.sql, {**asked, "most": AT_ONCE})
+        marked = db.call(LOOKING, queries.dirty_days.sql, {**asked, "most": AT_ONCE})
         if not marked:
             return
         claimed = _refresh(owner, [day for day, _ in marked], [at for _, at in marked])
@@ -83,7 +84,7 @@ def refresh_dirty_days() -> int:
     Owners whose turn has not come after `LONGEST` are left to the next run.
     """
     stop = time.monotonic() + LONGEST
-    with db.transaction(Room("rollup", "looks whose days are dirty")) as connection:
+    with db.transaction(LOOKING, db.READING) as connection:
         waiting = list(queries.dirty_owners(connection, most=MAX_OWNERS))
     done = 0
     for owner, first, last in waiting:
@@ -116,10 +117,10 @@ def lane_totals(
 
 def _refresh(owner: UUID, days: Sequence[date], marks: Sequence[datetime]) -> int:
     """Computes those of `days` whose mark has not changed; returns how many these were."""
-    from functions.rollup.errors import recompute_errors
+    from functions.rollup.recompute import recompute_failures
 
     for first, last in _runs(days):
-        recompute_errors(owner, first, last)
+        recompute_failures(owner, first, last)
     with db.transaction(Room("rollup", "only the house writes daily figures")) as connection:
         list(queries.lock_owner(connection, owner=owner))
         list(queries.hold_profile(connection, owner=owner))

@@ -1,10 +1,10 @@
-"""From commands in the order of time to errors: when each began, its class, when it was fixed.
+"""From commands in the order of time to failures: when each began, its class, when it was fixed.
 
-An error is a run of a command that fails while no earlier failure of the same command in the same
-project is open; later failures belong to it; the next success fixes it. Of an agent's command only
-its program is known: it is the same if the program, the project and the session are. Where the
-program is not known, each failure is an error of its own, and nothing fixes it. Nothing here knows
-a database: `fold` may stop anywhere and go on from what was open there.
+A failure begins with a run that fails while no failure of the same command in the same project is
+open. Later runs that fail belong to it, and the next one that succeeds fixes it. Of an agent's
+command only its program is known: it is the same if the program, the project and the session are.
+Where the program is not known, each run that fails is a failure of its own, and nothing fixes it.
+Nothing here knows a database: `fold` may stop anywhere and go on from what was open there.
 """
 
 import functools
@@ -30,11 +30,11 @@ CLASSES = (
     "other",
 )
 
-# What `timeout`, and every POSIX shell, mean by these (POSIX.1-2017, 2.8.2; coreutils, timeout).
+# Exit codes of `timeout` and of every POSIX shell (POSIX.1-2017, 2.8.2; coreutils, timeout).
 _EXIT_CODES = {124: "timeout", 126: "permission", 127: "missing_dependency"}
 
-# Of stderr in lower case. The first that is found decides: what names its cause stands before what
-# only names its victim.
+# Patterns of stderr in lower case. The first that matches decides, so patterns of causes stand
+# before patterns of consequences.
 _PATTERNS = tuple(
     (name, re.compile("|".join(patterns), re.MULTILINE))
     for name, patterns in (
@@ -125,7 +125,7 @@ _PATTERNS = tuple(
     )
 )
 
-# When nothing was written that says more, what the command is for does.
+# If stderr matches no pattern, the purpose of the command decides.
 _TESTS = re.compile(
     r"\b(pytest|jest|vitest|rspec|phpunit|ctest|tox|nox|mocha)\b"
     r"|\b(cargo|go|npm|pnpm|yarn|bun|make|mvn|gradle|gradlew|swift|dotnet|mix|rake)( run)? test\b"
@@ -137,8 +137,8 @@ _BUILDS = re.compile(
     r"|^(make|ninja|cmake --build)\b"
 )
 
-# A program and its subcommands, as the monitor's list names them. What is not of this form is not
-# from such a list: a path, an address, a sentence.
+# A program and its subcommands, as the monitor names them. A path, an address or a sentence does
+# not have this form.
 _PROGRAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9 +._:-]{0,63}", re.ASCII)
 
 _SPACE = re.compile(r"\s+")
@@ -201,20 +201,20 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Episode:
-    """An error from the failure that began it to the success that ended it, if one did."""
+class Failure:
+    """From the run that failed first to the run that succeeded again, if one did."""
 
     key: Key
     source_id: UUID
-    event_id: str  # of the failure that began it
+    event_id: str  # of the run that failed first
     opened_at: datetime
-    error_class: str
+    failure_class: str
     fixed_at: datetime | None = None
     lane: str = HUMAN
     program: str = ""
 
 
-Open = dict[Key, Episode]
+Open = dict[Key, Failure]
 
 
 class Place(NamedTuple):
@@ -226,19 +226,19 @@ class Place(NamedTuple):
     program: str
 
 
-def fold(still_open: Open, runs: Iterable[Run]) -> tuple[list[Episode], Open]:
+def fold(still_open: Open, runs: Iterable[Run]) -> tuple[list[Failure], Open]:
     """What `runs`, in the order of time, settle and leave open, if `still_open` was open before.
 
-    Settled is what is fixed, and what nothing can fix. Folding two stretches one after the other is
-    folding both at once.
+    A failure is settled when it is fixed or when nothing can fix it. Folding two stretches one
+    after the other gives the same as folding both at once.
     """
     now_open = dict(still_open)
-    settled: list[Episode] = []
+    settled: list[Failure] = []
     for run in runs:
         key = _key(run)
         if not run.failed:
-            if (episode := now_open.pop(key, None)) is not None:
-                settled.append(replace(episode, fixed_at=run.occurred_at))
+            if (failure := now_open.pop(key, None)) is not None:
+                settled.append(replace(failure, fixed_at=run.occurred_at))
         elif run.stands_alone:
             settled.append(_begin(key, run))
         elif key not in now_open:
@@ -265,15 +265,15 @@ def count(runs: Iterable[Run], since: datetime) -> dict[Place, tuple[int, int]]:
 def _key(run: Run) -> Key:
     if run.lane == HUMAN:
         return Key(run.project, digest(run.command))
-    # No command begins with a NUL: Postgres stores none.
+    # No command begins with a NUL, because Postgres stores none.
     parts = (run.session or f"\0{run.source_id}", run.program)
     if run.stands_alone:
         parts = (f"\0{run.source_id}", f"\0{run.event_id}")
     return Key(run.project, hashlib.sha256("\0".join(("", *parts)).encode()).digest())
 
 
-def _begin(key: Key, run: Run) -> Episode:
-    return Episode(
+def _begin(key: Key, run: Run) -> Failure:
+    return Failure(
         key,
         run.source_id,
         run.event_id,
@@ -284,9 +284,9 @@ def _begin(key: Key, run: Run) -> Episode:
     )
 
 
-@functools.lru_cache(maxsize=4_096)  # people repeat themselves
+@functools.lru_cache(maxsize=4_096)  # people repeat commands
 def digest(command: str) -> bytes:
-    """What is kept of a command: SHA-256 of its normal form. The text stays in the raw event."""
+    """The SHA-256 of the normal form of a command; its text is kept in the raw event alone."""
     return hashlib.sha256(normalise(command).encode()).digest()
 
 
@@ -310,9 +310,9 @@ def normalise(command: str) -> str:
 def classify(run: Run) -> str:
     """One of `CLASSES`, of a run that failed.
 
-    The monitor's own word comes first, if it is one of them: it saw all that was written. Of an
-    agent's command nothing else is known. Then what the exit code means, then the first pattern in
-    stderr, then what the command is for.
+    The class that the monitor declares comes first, because the monitor saw all of the output. An
+    agent's command has no other. Then the exit code decides, then the first pattern that matches
+    stderr, then the purpose of the command.
     """
     if run.declared in CLASSES:
         return run.declared

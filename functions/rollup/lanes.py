@@ -22,8 +22,8 @@ from typing import NamedTuple
 
 from functions.core.kinds import BY_NAME, KINDS
 
-MAX_SPAN = 12 * 3_600  # s; of a longer span the end counts: nobody looks at one window for days
-MAX_WAIT = 4 * 3_600  # s; who answers later than half a working day had left
+MAX_SPAN = 12 * 3_600  # s; only the last part of a longer span counts
+MAX_WAIT = 4 * 3_600  # s, half a working day: somebody who answers later was away
 MAX_TIMEOUT = 2 * 3_600  # s; what a profile may set
 REACH = MAX_SPAN + 2 * MAX_TIMEOUT  # s; below the shortest day, so a neighbouring day is enough
 

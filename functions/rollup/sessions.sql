@@ -1,5 +1,5 @@
 -- name: delete_sessions(owner, days)!
--- What the days had before.
+-- Removes the sessions of the days.
 delete from public.session_daily as n
 where n.owner_id = :owner::uuid and n.day = any(:days::date []);
 

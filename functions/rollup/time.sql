@@ -119,12 +119,12 @@ where
     and e.kind = any(:kinds::text []);
 
 -- name: delete_time(owner, days)!
--- What the days had before.
+-- Removes the time of the days.
 delete from public.time_daily as t
 where t.owner_id = :owner::uuid and t.day = any(:days::date []);
 
 -- name: insert_time(owner, rows)!
--- What they have now.
+-- Writes the time of the days.
 insert into public.time_daily (
     owner_id, day, lane, project, language, category, same_project, same_language, same_category, seconds
 )

@@ -1,1 +1,1 @@
-"""Monitors, their keys, and whether they are heard of."""
+"""Monitors, their keys and their health."""

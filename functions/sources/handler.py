@@ -19,6 +19,7 @@ from functions.core.errors import (
     SourceNameTaken,
     TooManyKeys,
 )
+from functions.core.parameters import CURSOR, Limit
 from functions.jobs import entry
 from functions.sources import service
 from functions.sources.models import (
@@ -30,15 +31,15 @@ from functions.sources.models import (
     Sources,
 )
 
-Reader = Annotated[User, Depends(may("sources:read"))]
-Writer = Annotated[User, Depends(may("sources:write"))]
 _ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
 
+Reader = Annotated[User, Depends(may("sources:read"))]
+Writer = Annotated[User, Depends(may("sources:write"))]
 SourceId = Annotated[
     UUID, Path(description="This is the id of one of your sources.", examples=[_ID])
 ]
 
-app = http.app(tags={"sources": "Monitors and their keys are registered, listed and revoked."})
+app = http.app()
 
 
 @app.post(
@@ -52,7 +53,6 @@ app = http.app(tags={"sources": "Monitors and their keys are registered, listed 
     responses=http.documented(*REFUSALS, model=Challenge, status=201),
 )
 def create_challenge(user: Writer) -> Response[str]:
-    """Valid for ten minutes and one registration."""
     return http.answered(service.challenge(user, datetime.now(UTC)), status=201)
 
 
@@ -77,7 +77,6 @@ def create_challenge(user: Writer) -> Response[str]:
     },
 )
 def register_source(user: Writer, body: Annotated[NewSource, Body()]) -> Response[str]:
-    """201 for a new source, 200 when it is there with this key already."""
     source, created = service.register(user, body)
     return http.answered(source, status=201 if created else 200)
 
@@ -93,19 +92,11 @@ def register_source(user: Writer, body: Annotated[NewSource, Body()]) -> Respons
 )
 def list_sources(
     user: Reader,
-    limit: Annotated[
-        int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
-    ] = 100,
+    limit: Limit = 100,
     cursor: Annotated[
-        str | None,
-        Query(
-            pattern=SOURCE_NAME,
-            description="The page begins after the end of another page, whose `next` this is.",
-            examples=["laptop"],
-        ),
+        str | None, Query(pattern=SOURCE_NAME, description=CURSOR, examples=["laptop"])
     ] = None,
 ) -> Response[str]:
-    """By name."""
     return http.answered(service.page(user, limit, cursor))
 
 
@@ -121,7 +112,6 @@ def list_sources(
 def update_source(
     user: Writer, source_id: SourceId, body: Annotated[SourceChanges, Body()]
 ) -> Response[str]:
-    """What is absent stays."""
     return http.answered(service.change(user, source_id, body))
 
 
@@ -142,7 +132,6 @@ def update_source(
     },
 )
 def add_key(user: Writer, source_id: SourceId, body: Annotated[Proof, Body()]) -> Response[str]:
-    """Two may be active: add the new one, move the monitor, revoke the old one."""
     source, created = service.add_key(user, source_id, body)
     return http.answered(source, status=201 if created else 200)
 
@@ -151,8 +140,8 @@ def add_key(user: Writer, source_id: SourceId, body: Annotated[Proof, Body()]) -
     "/v1/sources/<source_id>/keys/<key_id>",
     operation_id="revokeSourceKey",
     summary="Revoke a key of a monitor",
-    description="Revokes a key. Batches that it signs are refused from this moment on. To revoke it"
-    " again is harmless.",
+    description="Revokes a key. Batches that it signs are refused from this moment on."
+    " Revoking it twice changes nothing.",
     tags=["sources"],
     status_code=204,
     responses=http.documented(*REFUSALS, Invalid, NotFound, status=204),
@@ -164,7 +153,6 @@ def revoke_key(
         UUID, Path(description="This is the id of a key of the source.", examples=[_ID])
     ],
 ) -> Response[str]:
-    """Takes effect at once; again is harmless."""
     service.revoke_key(user, source_id, key_id)
     return http.empty()
 

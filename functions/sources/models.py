@@ -1,4 +1,4 @@
-"""What a monitor is registered with, and what is told of it."""
+"""Sources over the wire: their registration, their keys and their health."""
 
 from datetime import datetime
 from typing import Annotated

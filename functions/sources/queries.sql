@@ -1,10 +1,10 @@
 -- name: create_key_challenge(owner_id, challenge, expires_at)!
--- A nonce to be signed; the hourly job clears those that were never used.
+-- A nonce to be signed; an hourly job deletes those that were never used.
 insert into public.key_challenges (challenge, owner_id, expires_at)
 values (:challenge::text, :owner_id::uuid, :expires_at::timestamptz);
 
 -- name: redeem_key_challenge(owner_id, challenge)$
--- True once; rides on the primary key.
+-- True at the first call only; rides on the primary key.
 select public.redeem_key_challenge(:owner_id::uuid, :challenge::text);
 
 -- name: delete_expired_challenges(before)!
@@ -93,7 +93,7 @@ steps as (
                         limit 1
                     )
                 ) as at
-            -- A fence: looked up once, not for each of its uses above.
+            -- Offset 0 keeps the look-up from being repeated for each of its uses above.
             offset 0 -- noqa: AM09
         ) as b
     where

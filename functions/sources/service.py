@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.rows import TupleRow
 
-from functions.core import db, ed25519, sql
+from functions.core import db, ed25519, paging, sql
 from functions.core.actor import Room, User
 from functions.core.errors import ApiError, Invalid, NotFound
 from functions.sources.models import (
@@ -18,10 +18,10 @@ from functions.sources.models import (
     Sources,
 )
 
-CHALLENGE_LIFETIME = timedelta(minutes=10)  # a person copies a key from one machine to another
+CHALLENGE_LIFETIME = timedelta(minutes=10)  # enough to copy a key from one machine to another
 STATEMENT = "vibeloom-source-v1\n{name}\n{public_key}\n{challenge}"  # what a proof signs, UTF-8
 
-# How a source's health is told.
+# Limits of the report on a source's health.
 HEALTH = {
     "tolerated": 24,  # h without a batch that are no gap, unless the owner says what is expected
     "gap_days": 14,  # d: two weekends; what is read grows with this over what is expected
@@ -65,7 +65,7 @@ def challenge(user: User, now: datetime) -> Challenge:
 
 
 def register(user: User, new: NewSource) -> tuple[Source, bool]:
-    """The source with its first key, and whether it was made now; the same call twice is harmless.
+    """The source with its first key, and whether it was made now. Repeating it changes nothing.
 
     Raises `InvalidProof`, `SourceNameTaken`, `SourceExists`, `KeyTaken`.
     """
@@ -105,8 +105,8 @@ def revoke_key(user: User, source_id: UUID, key_id: UUID) -> None:
 def page(user: User, limit: int, after: str | None) -> Sources:
     """`limit` of the user's sources whose names come after `after`."""
     rows = _list(user, after=after, source_id=None, limit=limit + 1)
-    items = [_from_row(row) for row in rows[:limit]]
-    return Sources(items=items, next=items[-1].name if len(rows) > limit else None)
+    items, following = paging.page([*map(_from_row, rows)], limit, lambda last: last.name)
+    return Sources(items=items, next=following)
 
 
 def delete_expired_challenges(now: datetime) -> None:

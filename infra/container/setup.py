@@ -16,7 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from infra.local import database
 from migrations.apply import MigrationError
 
-MIGHTY = "select rolsuper or rolbypassrls from pg_roles where rolname = session_user"
+UNRESTRICTED = "select rolsuper or rolbypassrls from pg_roles where rolname = session_user"
 
 
 class SetupError(Exception):
@@ -31,7 +31,7 @@ def prepare(environment: Mapping[str, str]) -> None:
         raise SetupError("VIBELOOM_DATABASE_URL: holds no password for the functions' login")
     database.prepare(admin_url, print)
     if _login_fails(functions_url):
-        database.set_functions_password(admin_url, password)
+        database.set_password(admin_url, database.FUNCTIONS_ROLE, password)
         if cause := _login_fails(functions_url):
             raise SetupError(
                 f"VIBELOOM_DATABASE_URL: {database.FUNCTIONS_ROLE} cannot log in there: {cause}"
@@ -42,8 +42,8 @@ def _login_fails(url: str) -> str:
     """Why one cannot log in at this address, or nothing."""
     try:
         with psycopg.connect(url, connect_timeout=10) as connection:
-            [(is_mighty,)] = connection.execute(MIGHTY).fetchall()
-            if is_mighty:
+            [(is_unrestricted,)] = connection.execute(UNRESTRICTED).fetchall()
+            if is_unrestricted:
                 raise SetupError(
                     "VIBELOOM_DATABASE_URL: logs in as a superuser, or one with bypassrls:"
                     f" row-level security would bind nobody. Use {database.FUNCTIONS_ROLE}"

@@ -44,21 +44,21 @@ def functions_login(admin_url: str, password: str) -> str:
     try:
         psycopg.connect(url, connect_timeout=10).close()
     except psycopg.OperationalError:
-        set_functions_password(admin_url, password)
+        set_password(admin_url, FUNCTIONS_ROLE, password)
         psycopg.connect(url, connect_timeout=10).close()
     return url
 
 
-def set_functions_password(admin_url: str, password: str) -> None:
-    """Lets the functions' role log in with this password."""
+def set_password(admin_url: str, role: str, password: str) -> None:
+    """Lets `role` log in with this password."""
     with psycopg.connect(admin_url, autocommit=True) as connection:
         # Hashed on this side, so that no log of the server ever shows the password.
         hashed = connection.pgconn.encrypt_password(
-            password.encode(), FUNCTIONS_ROLE.encode(), b"scram-sha-256"
+            password.encode(), role.encode(), b"scram-sha-256"
         )
         connection.execute(
             sql.SQL("alter role {} with login password {}").format(
-                sql.Identifier(FUNCTIONS_ROLE), sql.Literal(hashed.decode())
+                sql.Identifier(role), sql.Literal(hashed.decode())
             )
         )
 

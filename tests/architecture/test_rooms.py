@@ -34,6 +34,25 @@ def test_a_room_declares_its_error_codes(name: str) -> None:
     assert ALL[name].errors == own - codes(errors.ApiError, "functions.core")
 
 
+# What SQL refuses that no client of an API is told.
+FOR_OPERATORS = {"VL010": "the deployment belongs to another account"}
+
+
+def test_every_state_that_sql_raises_has_one_error() -> None:
+    """A state without a class would be a 500; a class without a state would never be raised."""
+    for room in ALL.values():
+        importlib.import_module(room.module)
+    raised = {
+        state
+        for file in (ROOT / "migrations").glob("2*.sql")
+        for line in file.read_text().splitlines()
+        if "errcode" in line or line.lstrip().startswith(("when ", "else "))
+        for state in re.findall(r"'(VL[0-9]{3})'", line)
+    }
+    known = {state for state in errors.BY_SQLSTATE if state.startswith("VL")}
+    assert raised == known | set(FOR_OPERATORS)
+
+
 # Which variables a field of `Config` comes from, of those that not every room is told.
 READ = {
     "configured_keys": {"VIBETEA_PUBLIC_KEYS"},

@@ -17,8 +17,8 @@ from psycopg.types.json import Jsonb
 
 from functions import jobs
 from functions.rollup import failures
-from functions.rollup.errors import recompute_errors
-from functions.rollup.failures import Episode, Key, Run
+from functions.rollup.failures import Failure, Key, Run
+from functions.rollup.recompute import recompute_failures
 from tests.functional.test_grafana import COLUMNS, LOGIN, WORK, check_shape, reader
 from tests.grafana import Asked, expand, panels
 from tests.sums import delete_events
@@ -435,7 +435,7 @@ def run_of(row: tuple[Any, ...]) -> Run | None:
 
 def from_nothing(
     connection: psycopg.Connection[Any],
-) -> tuple[list[Episode], Counter[tuple[Any, ...]]]:
+) -> tuple[list[Failure], Counter[tuple[Any, ...]]]:
     """The errors and the counts that all raw events of this moment make."""
     raw = connection.execute(f"{RAW} order by occurred_at, source_id, id").fetchall()
     runs = [run for row in raw if (run := run_of(row)) is not None]
@@ -452,9 +452,9 @@ def from_nothing(
 
 def stored(
     connection: psycopg.Connection[Any],
-) -> tuple[list[Episode], Counter[tuple[Any, ...]]]:
+) -> tuple[list[Failure], Counter[tuple[Any, ...]]]:
     """The errors and the counts that are kept."""
-    episodes = [Episode(Key(row[0], row[1]), *row[2:]) for row in connection.execute(STORED)]
+    episodes = [Failure(Key(row[0], row[1]), *row[2:]) for row in connection.execute(STORED)]
     counts = Counter[tuple[Any, ...]]()
     for quarter, *place, runs, failed in connection.execute(COUNTED):
         counts[quarter, *place, True] += failed
@@ -510,7 +510,7 @@ def test_any_order_ends_at_a_computation_from_nothing(
 
     def recompute(count: int) -> None:
         for first in chance.sample(sorted(dirty), min(count, len(dirty))):
-            recompute_errors(owner, first, first)
+            recompute_failures(owner, first, first)
             dirty.discard(first)
 
     for step, what in plan:
@@ -541,7 +541,7 @@ def test_quarters_that_midnight_cuts(admin: psycopg.Connection[Any]) -> None:
     for seconds in (-200, -1, 0, 10, 29, 200):
         store(admin, midnight + timedelta(seconds=seconds), SOURCES[0], None, "tool", payload)
     for day in (date(1971, 3, 2), date(1971, 3, 1), date(1971, 3, 2)):
-        recompute_errors(owner, day, day)
+        recompute_failures(owner, day, day)
     found = [(quarter, runs) for quarter, *_, runs, _ in admin.execute(COUNTED)]
     assert found == [
         (datetime(1971, 3, 2, 0, 30, tzinfo=UTC), 2),
@@ -552,7 +552,7 @@ def test_quarters_that_midnight_cuts(admin: psycopg.Connection[Any]) -> None:
 
 def test_only_commands_are_read(admin: psycopg.Connection[Any]) -> None:
     """An agent's commands come from the index of them, month by month, and of no other month."""
-    from functions.rollup.errors import queries
+    from functions.rollup.recompute import queries
 
     payload = {"status": "completed", "success": True, "program": "make"}
     store(admin, FIRST, SOURCES[0], None, "tool", payload)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from functions.core.actor import User
-from functions.query import block_list
-from functions.query.blocks_models import BlocksAsked
+from functions.query.blocks import blocks
+from functions.query.blocks.models import BlocksAsked
 from tests.support import Answer, Api, Database, Registered, register_source
 
 OPUS = "claude-opus-4-5"  # 5 US dollars per million tokens read
@@ -168,7 +168,7 @@ def test_the_active_block_has_a_burn_rate(api: Api, laptop: Registered, database
     send(api, laptop, NOON, NOON + HOUR)
     user = User(database.value("select id from profiles"))
     asked = BlocksAsked.model_validate({"from": DAY, "to": DAY})
-    [block] = block_list.blocks(user, asked, NOON + 2 * HOUR).items
+    [block] = blocks.blocks(user, asked, NOON + 2 * HOUR).items
     assert block.is_active
     assert block.burn_rate is not None
     assert block.burn_rate.model_dump() == {
@@ -182,7 +182,7 @@ def test_the_active_block_has_a_burn_rate(api: Api, laptop: Registered, database
         "cost_usd": 0.8,
         "remaining_minutes": 180,
     }
-    [over] = block_list.blocks(user, asked, NOON + 5 * HOUR).items
+    [over] = blocks.blocks(user, asked, NOON + 5 * HOUR).items
     assert (over.is_active, over.burn_rate, over.projection) == (False, None, None)
 
 
@@ -191,13 +191,13 @@ def test_days_without_a_pause_are_said(
 ) -> None:
     """Where the look back ends in the middle of calls, nobody knows where blocks begin."""
     send(api, laptop, *(NOON + 4 * hours * HOUR for hours in range(-12, 1)))
-    monkeypatch.setattr(block_list, "LOOK_BACK", timedelta(days=1))
+    monkeypatch.setattr(blocks, "LOOK_BACK", timedelta(days=1))
     user = User(database.value("select id from profiles"))
     for day, is_aligned in ((DAY, False), ("2026-11-02", True), ("2026-11-08", True)):
         asked = BlocksAsked.model_validate({"from": day, "to": day})
-        assert block_list.blocks(user, asked, NOON).is_aligned is is_aligned
+        assert blocks.blocks(user, asked, NOON).is_aligned is is_aligned
     monkeypatch.undo()
-    assert block_list.blocks(
+    assert blocks.blocks(
         user, BlocksAsked.model_validate({"from": DAY, "to": DAY}), NOON
     ).is_aligned
 
@@ -257,7 +257,7 @@ def test_nobody_else_sees_them(
     assert len(ask(f"from={DAY}&to={DAY}").json["items"]) == 1
     stranger = database.value("select ensure_profile(gen_random_uuid(), 's@localhost')")
     asked = BlocksAsked.model_validate({"from": DAY, "to": DAY})
-    assert block_list.blocks(User(stranger), asked, NOON).items == []
+    assert blocks.blocks(User(stranger), asked, NOON).items == []
     assert api("GET", "/v1/query/blocks").status == 401
     made = api("POST", "/v1/tokens", {"name": "t", "scopes": ["tokens:read"]}, token=owner_token)
     assert api("GET", "/v1/query/blocks", token=made.json["token"]).status == 403

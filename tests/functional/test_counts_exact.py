@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from functions import jobs
 from functions.core.actor import User
-from functions.query import counts, summary, tokens
-from functions.query.models_counts import TimelineAsked
+from functions.query.counts import counts
+from functions.query.counts.models import TimelineAsked
+from functions.query.summary import summary
+from functions.query.tokens import tokens
 from tests.sums import assert_exact, delete_events
 from tests.support import Api, Database, Registered, as_role, register_source
 

@@ -12,7 +12,7 @@ from functions.core import bearer, db
 from functions.core.actor import User
 from functions.rollup import days, lane_totals, lanes, refresh_days
 from tests.sums import delete_events
-from tests.support import Api, Database, Registered, register_source
+from tests.support import Api, Database, Registered, change_profile, register_source
 
 DAY = date(2026, 11, 4)  # a Wednesday; in UTC, unless a test says otherwise
 ONE_DAY = timedelta(days=1)
@@ -60,10 +60,8 @@ def change_settings(
     months: int | None = None,
 ) -> None:
     """Sets the owner's zone, timeout (minutes) and retention as `PATCH /v1/me` does."""
-    done = database.value(
-        "select update_profile(%s, null, %s, %s, %s, false)", owner, zone, timeout, months
-    )
-    assert done == "done"
+    refused = change_profile(database, owner, zone=zone, timeout=timeout, months=months)
+    assert refused is None
 
 
 def seconds(database: Database, lane: str = "human") -> dict[date, int]:

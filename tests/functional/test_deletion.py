@@ -17,10 +17,10 @@ from functions.accounts.models import NewToken
 from functions.accounts.tokens import issue
 from functions.core.actor import User
 from functions.rollup.days import refresh_dirty_days
-from functions.rollup.errors import recompute_errors
+from functions.rollup.recompute import recompute_failures
 from tests.functional.test_sums import store
 from tests.sums import RECOUNTS, assert_exact
-from tests.support import Api, Database, Registered, event_id, register_source
+from tests.support import Api, Database, Registered, change_profile, event_id, register_source
 
 AT = datetime(2026, 11, 2, 10, 7, tzinfo=UTC)
 SCOPES = ["profile:read", "profile:write", "query:read", "sources:read", "sources:write"]
@@ -423,13 +423,11 @@ def test_deletions_beside_everything_else_do_not_deadlock(
                     "select purge_events(id, 1, '2026-12-02', 3) from profiles where id = %s",
                     "select reprice_events(id, '2000-01-01', '2100-01-01')"
                     " from profiles where id = %s",
-                    "select update_profile(id, 'ada', 'Asia/Tokyo', 15, null, true)"
-                    " from profiles where id = %s",
                     "select fold_days(id) from profiles where id = %s",
-                    "select update_profile(id, 'ada', 'UTC', 15, null, true)"
-                    " from profiles where id = %s",
                 ):
                     connection.execute(statement, (ada.id,))
+                for zone in ("Asia/Tokyo", "UTC"):
+                    change_profile(database, ada.id, handle="ada", zone=zone, opt_in=True)
 
     def refresh() -> None:
         while not gone.is_set():
@@ -500,7 +498,7 @@ def test_an_account_goes_while_its_errors_are_computed(
     days = (AT.date() - timedelta(days=1), AT.date())
 
     def recompute() -> None:
-        recompute_errors(UUID(ada.id), *days)
+        recompute_failures(UUID(ada.id), *days)
 
     def delete() -> None:
         wait_until_deleting = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"

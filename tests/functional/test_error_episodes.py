@@ -20,8 +20,8 @@ from psycopg.types.json import Jsonb
 
 from functions.core import bearer
 from functions.rollup import failures
-from functions.rollup.errors import recompute_errors
-from functions.rollup.failures import Episode, Run
+from functions.rollup.failures import Failure, Run
+from functions.rollup.recompute import recompute_failures
 from tests.sums import delete_events
 from tests.support import Api, Database, Registered
 
@@ -77,7 +77,7 @@ def ran(
     return number
 
 
-def from_nothing(connection: psycopg.Connection[Any]) -> list[Episode]:
+def from_nothing(connection: psycopg.Connection[Any]) -> list[Failure]:
     """The errors that all raw events of this moment make."""
     runs = [Run(*row) for row in connection.execute(RAW)]
     fixed, still_open = failures.fold({}, runs)
@@ -87,9 +87,9 @@ def from_nothing(connection: psycopg.Connection[Any]) -> list[Episode]:
     )
 
 
-def stored(connection: psycopg.Connection[Any]) -> list[Episode]:
+def stored(connection: psycopg.Connection[Any]) -> list[Failure]:
     """The errors that are kept."""
-    return [Episode(failures.Key(row[0], row[1]), *row[2:]) for row in connection.execute(STORED)]
+    return [Failure(failures.Key(row[0], row[1]), *row[2:]) for row in connection.execute(STORED)]
 
 
 runs = st.tuples(
@@ -137,7 +137,7 @@ def test_dirty_days_in_any_order_are_a_computation_from_nothing(
             last = first
             while last + timedelta(days=1) in dirty and chance.random() < 0.5:
                 last += timedelta(days=1)
-            recompute_errors(owner, first, last)
+            recompute_failures(owner, first, last)
             dirty.difference_update(
                 first + timedelta(days=n) for n in range((last - first).days + 1)
             )
@@ -167,11 +167,11 @@ def test_a_fix_at_the_stroke_of_midnight(admin: psycopg.Connection[Any]) -> None
     ran(admin, MIDNIGHT - timedelta(hours=1), 1)
     success = ran(admin, MIDNIGHT, 0)
     yesterday, today = day_of(MIDNIGHT) - timedelta(days=1), day_of(MIDNIGHT)
-    recompute_errors(owner, today, today)
-    recompute_errors(owner, yesterday, yesterday)
+    recompute_failures(owner, today, today)
+    recompute_failures(owner, yesterday, yesterday)
     assert [each.fixed_at for each in stored(admin)] == [MIDNIGHT]
     admin.execute("delete from events where id = %s", (success,))
-    recompute_errors(owner, today, today)
+    recompute_failures(owner, today, today)
     assert [each.fixed_at for each in stored(admin)] == [None]
 
 
@@ -192,7 +192,7 @@ def test_deletions_mark_the_days_that_are_computed_anew(
     ]
     assert laptop.send(api, events).status == 200
     with psycopg.connect(database.admin_url, autocommit=True) as admin:
-        recompute_errors(owner, day_of(moments[0]), day_of(moments[-1]))
+        recompute_failures(owner, day_of(moments[0]), day_of(moments[-1]))
         assert [(e.opened_at, e.fixed_at) for e in stored(admin)] == [
             (moments[0], moments[1]),
             (moments[2], moments[3]),
@@ -202,7 +202,7 @@ def test_deletions_mark_the_days_that_are_computed_anew(
         marked = [day for (day,) in admin.execute("select day from dirty_days")]
         assert day_of(moments[1]) in marked
         for day in marked:
-            recompute_errors(owner, day, day)
+            recompute_failures(owner, day, day)
         assert [(e.event_id, e.opened_at, e.fixed_at) for e in stored(admin)] == [
             (events[0]["id"], moments[0], moments[3])
         ]
@@ -214,18 +214,18 @@ def test_what_is_purged_keeps_its_errors(admin: psycopg.Connection[Any]) -> None
     long_ago, then, now = (FIRST + timedelta(days=days) for days in (0, 10, 60))
     ran(admin, long_ago, 1, "cargo doc")
     ran(admin, then, 1)
-    recompute_errors(owner, day_of(long_ago), day_of(then))
+    recompute_failures(owner, day_of(long_ago), day_of(then))
     admin.execute("delete from events")
     admin.execute("update profiles set purged_before = %s", (FIRST + timedelta(days=20),))
     ran(admin, now, 0)
-    recompute_errors(owner, day_of(long_ago), day_of(now))
+    recompute_failures(owner, day_of(long_ago), day_of(now))
     assert [(e.opened_at, e.fixed_at) for e in stored(admin)] == [(long_ago, None), (then, now)]
 
 
 def test_nobody_and_nothing(admin: psycopg.Connection[Any]) -> None:
     """An account that is gone, days without events: no error of ours."""
-    recompute_errors(UUID(int=7), FIRST.date(), FIRST.date())
-    recompute_errors(owner_of(admin), FIRST.date(), FIRST.date())
+    recompute_failures(UUID(int=7), FIRST.date(), FIRST.date())
+    recompute_failures(owner_of(admin), FIRST.date(), FIRST.date())
     assert stored(admin) == []
 
 
@@ -234,7 +234,7 @@ def test_a_replay_ends_where_nothing_differs(admin: psycopg.Connection[Any]) -> 
     owner = owner_of(admin)
     for day in range(0, 700, 7):
         ran(admin, FIRST - timedelta(days=day), day % 2)
-    recompute_errors(owner, date(2024, 1, 1), date(2026, 12, 31))
+    recompute_failures(owner, date(2024, 1, 1), date(2026, 12, 31))
     late = FIRST - timedelta(days=693, hours=5)
     ran(admin, late, 1)
     # Were the end of history read, this row, which contradicts the raw events, would go.
@@ -242,9 +242,9 @@ def test_a_replay_ends_where_nothing_differs(admin: psycopg.Connection[Any]) -> 
         "update error_episodes set class = 'network' where opened_at = (select max(opened_at)"
         " from error_episodes)"
     )
-    recompute_errors(owner, day_of(late), day_of(late))
+    recompute_failures(owner, day_of(late), day_of(late))
     kept = stored(admin)
-    assert kept[-1].error_class == "network"
+    assert kept[-1].failure_class == "network"
     assert [e.opened_at for e in kept] == [e.opened_at for e in from_nothing(admin)]
 
 
@@ -252,9 +252,9 @@ RECOMPUTING = """
 import sys
 from datetime import date
 from uuid import UUID
-from functions.rollup.errors import recompute_errors
+from functions.rollup.recompute import recompute_failures
 for _ in range(30):
-    recompute_errors(UUID(sys.argv[1]), date(2026, 8, 1), date(2026, 8, 31))
+    recompute_failures(UUID(sys.argv[1]), date(2026, 8, 1), date(2026, 8, 31))
 """
 
 
@@ -276,7 +276,7 @@ def test_two_at_once(admin: psycopg.Connection[Any], database: Database) -> None
             admin.execute("delete from events where id = %s", (gone,))
     assert [process.returncode for process in running] == [0, 0]
     assert len(stored(admin)) > 0
-    recompute_errors(owner, date(2026, 8, 1), date(2026, 8, 31))
+    recompute_failures(owner, date(2026, 8, 1), date(2026, 8, 31))
     assert stored(admin) == from_nothing(admin)
 
 
@@ -290,7 +290,7 @@ def test_the_classes_are_the_tables(database: Database) -> None:
 
 def test_only_terminal_events_are_read(database: Database, admin: psycopg.Connection[Any]) -> None:
     """The raw events of a stretch come from the index of the few kinds, month by month."""
-    from functions.rollup.errors import queries
+    from functions.rollup.recompute import queries
 
     ran(admin, FIRST, 1)
     admin.execute("set enable_seqscan = off")

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from functions.query.models_events import EventPage
+from functions.query.events.models import EventPage
 from tests.support import Api, Database, Registered, register_source
 
 START = datetime(2026, 11, 10, 9, tzinfo=UTC)
@@ -168,7 +168,7 @@ def test_an_answer_stays_below_five_megabytes(
     api: Api, laptop: Registered, owner_token: str, database: Database
 ) -> None:
     """Large payloads end an answer early; one that is larger than an answer comes alone."""
-    from functions.query import events
+    from functions.query.events import events
 
     for number, size in enumerate([2_000_000, 2_000_000, 2_000_000, 300, 4_900_000]):
         moment = START + timedelta(seconds=number)

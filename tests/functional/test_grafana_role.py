@@ -275,7 +275,7 @@ def test_the_readme_wakes_the_login(database: Database, owners: list[str]) -> No
 
 def test_the_views_are_nobody_elses(database: Database, owners: list[str]) -> None:
     """They read with their owner's rights, so no role of the API may come near them."""
-    roles = ("anon", "authenticated", "service_role", "vibeloom_ingest")
+    roles = ("anon", "authenticated", "vibeloom_member", "vibeloom_ingest")
     for role in roles:
         for view in COLUMNS:
             with (

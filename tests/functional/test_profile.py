@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.support import Api, Database, Registered
+from functions.accounts.profile import UnknownTimezone
+from tests.support import Api, Database, Registered, change_profile
 
 
 @pytest.fixture
@@ -201,11 +202,9 @@ def test_every_zone_that_gets_in_can_be_computed_with(database: Database, owner_
 
 
 def test_postgres_has_the_last_word_on_zones(database: Database, owner_token: str) -> None:
-    """A zone that it does not list is refused in a word, and nothing changes."""
-    refused = database.value(
-        "select update_profile(id, 'ada', 'Moon/Tranquility', 5, null, false) from profiles"
-    )
-    assert refused == "timezone_unknown"
+    """A zone that it does not list is refused, and nothing changes."""
+    refused = change_profile(database, None, handle="ada", zone="Moon/Tranquility", timeout=5)
+    assert refused == UnknownTimezone.sqlstate
     assert database.rows("select handle, timezone, idle_timeout_minutes from profiles") == [
         {"handle": None, "timezone": "UTC", "idle_timeout_minutes": 15}
     ]

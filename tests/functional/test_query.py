@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.query.service import queries
+from functions.query.heatmap.heatmap import queries
 from tests.support import (
     Api,
     Database,
@@ -228,7 +228,7 @@ def test_the_edge_is_exact_to_the_microsecond(
 ) -> None:
     """Days × 24 h before now, not the hour or quarter that happens to begin there."""
     from functions.core.actor import User
-    from functions.query import service
+    from functions.query.heatmap import heatmap
 
     now = datetime.now(UTC).replace(minute=37, second=11, microsecond=123457)
     since = now - timedelta(days=7)
@@ -236,7 +236,7 @@ def test_the_edge_is_exact_to_the_microsecond(
     events = [laptop.event(timestamp=moment.isoformat()) for moment in moments]
     assert laptop.send(api, events).status == 200
     user = User(database.value("select id from profiles"))
-    answer = service.hourly_counts(user, 7, None, now)
+    answer = heatmap.hourly_counts(user, 7, None, now)
     assert [each.eventCount for each in answer.aggregates] == [2]
 
 

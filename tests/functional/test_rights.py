@@ -1,11 +1,21 @@
 """The rights of rooms: which role may do what to which table, and nothing else."""
 
+from collections.abc import Callable
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from tests.support import Api, Database, Registered, as_role
+from functions import jobs
+from infra import logins
+from tests.support import (
+    Api,
+    Database,
+    Registered,
+    as_role,
+    fresh_process,
+    register_source,
+)
 
 VERBS = {"s": "SELECT", "i": "INSERT", "u": "UPDATE", "d": "DELETE"}
 
@@ -156,3 +166,59 @@ def test_a_room_cannot_read_what_is_not_its_own(database: Database, laptop: Regi
             pytest.raises(psycopg.errors.InsufficientPrivilege),
         ):
             connection.execute(f"select * from {table}")
+
+
+@pytest.fixture
+def log_in(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes this process one that a room has to itself, logged in as the room's own role."""
+    names = dict(logins.make(database.admin_url, "{login}"))
+
+    def switch(room: str) -> None:
+        url = database.functions_url.replace("vibeloom_functions", names[room])
+        monkeypatch.setenv("VIBELOOM_DATABASE_URL", url)
+        fresh_process()
+
+    return switch
+
+
+def test_each_room_works_with_its_own_login(
+    api: Api, laptop: Registered, owner_token: str, log_in: Callable[[str], None]
+) -> None:
+    """As on Lambda: what a room needs it may do, from the first request of its process on."""
+    log_in("ingest")
+    assert laptop.send(api, [laptop.event()]).status == 200
+    log_in("query")
+    for path in ("/v1/query", "/v1/query/summary", "/v1/query/time", "/v1/events"):
+        assert api("GET", path, token=owner_token).status == 200, path
+    log_in("accounts")
+    changed = api("PATCH", "/v1/me", {"handle": "ada", "timezone": "Asia/Tokyo"}, token=owner_token)
+    assert changed.status == 200, changed.text
+    token = api("POST", "/v1/tokens", {"name": "x", "scopes": ["query:read"]}, token=owner_token)
+    assert token.status == 201, token.text
+    assert api("DELETE", f"/v1/tokens/{token.json['id']}", token=owner_token).status == 204
+    log_in("sources")
+    other = register_source(api, owner_token, "desk")
+    sources = api("GET", "/v1/sources", token=owner_token).json["items"]
+    assert {source["name"] for source in sources} == {"laptop", "desk"}
+    gone = api("DELETE", f"/v1/sources/{other.id}/keys/{other.key_id}", token=owner_token)
+    assert gone.status == 204
+    log_in("leaderboards")
+    board = api("POST", "/v1/leaderboards", {"name": "us"}, token=owner_token)
+    assert board.status == 201, board.text
+    assert api("GET", f"/v1/leaderboards/{board.json['id']}", token=owner_token).status == 200
+    assert api("GET", "/v1/leaderboards", token=owner_token).status == 200
+    log_in("front")
+    assert api("GET", "/readyz").status == 200
+    log_in("rollup")
+    jobs.run("refresh_days")
+
+
+def test_a_room_s_login_opens_no_other_room(
+    api: Api, laptop: Registered, owner_token: str, log_in: Callable[[str], None]
+) -> None:
+    """The process that computes days cannot store events, nor look up who is asking."""
+    log_in("rollup")
+    assert laptop.send(api, [laptop.event()]).status == 500
+    assert api("GET", "/v1/me", token=owner_token).status == 500
+    log_in("front")
+    assert api("GET", "/v1/me", token=owner_token).status == 500

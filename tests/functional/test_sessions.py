@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from functions.query import sessions
+from functions.query.sessions import sessions
 from tests.sums import delete_events
 from tests.support import Answer, Api, Database, Registered, register_source
 
@@ -383,10 +383,10 @@ def test_what_cannot_be_answered(ask: Ask, query: str, error: str) -> None:
 def test_a_stranger_sees_none(api: Api, laptop: Registered, ask: Ask, database: Database) -> None:
     """Somebody else has no sessions."""
     from functions.core.actor import User
-    from functions.query.time_models import SessionsAsked
+    from functions.query.sessions.models import SessionsAsked
 
     across_midnight(api, laptop)
     assert len(ask(f"from={DAY}&to={DAY}").json["items"]) == 2
     stranger = database.value("select ensure_profile(gen_random_uuid(), 's@localhost')")
     asked = SessionsAsked.model_validate({"from": DAY, "to": DAY})
-    assert sessions.page(User(stranger), asked, datetime.now(UTC)).items == []
+    assert sessions.sessions(User(stranger), asked, datetime.now(UTC)).items == []

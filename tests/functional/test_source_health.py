@@ -419,7 +419,7 @@ def test_the_cost_is_not_that_of_the_batches(
 
 def house(database: Database) -> dict[str, Any]:
     """`service_health()` as the functions ask for it."""
-    with as_role(database, "service_role") as connection:
+    with as_role(database, "vibeloom_front") as connection:
         cursor = connection.execute("select * from service_health()")
         names = [column.name for column in cursor.description]
         [row] = cursor.fetchall()

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from functions.core.actor import User
-from functions.query import summary
 from functions.query.models import Filtered
-from functions.query.models_summary import Streaks
+from functions.query.summary import summary
+from functions.query.summary.models import Streaks
 from tests.support import Api, Database, Registered, as_role, fresh_process
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)

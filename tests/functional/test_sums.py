@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.sums import assert_exact, delete_events
-from tests.support import Api, Database, Registered, event_id
+from tests.support import Api, Database, Registered, change_profile, event_id
 
 
 def some_events(source: Registered, chance: random.Random, count: int) -> list[dict[str, Any]]:
@@ -137,9 +137,7 @@ def test_exact_under_random_interleavings(
     def move() -> None:
         with psycopg.connect(database.admin_url, autocommit=True) as connection:
             for zone in ("Asia/Kathmandu", "America/Sao_Paulo"):
-                connection.execute(
-                    "select update_profile(id, null, %s, 15, null, false) from profiles", (zone,)
-                )
+                assert change_profile(database, None, zone=zone) is None
                 connection.execute("select fold_days(id) from profiles")
 
     with ThreadPoolExecutor(writers + 3) as pool:
@@ -243,7 +241,7 @@ def test_days_are_folded_anew_for_a_new_zone(
     """Until then they are those of the old zone, also for events that arrive meanwhile."""
     chance = random.Random(6)
     laptop.send(api, some_events(laptop, chance, 60))
-    database.rows("select update_profile(id, null, 'Asia/Tokyo', 15, null, false) from profiles")
+    assert change_profile(database, None, zone="Asia/Tokyo") is None
     laptop.send(api, some_events(laptop, chance, 60))
     assert database.value("select folded_timezone from profiles") == "UTC"
     assert_exact(database)
@@ -288,3 +286,30 @@ def test_writing_the_same_quarters_again_takes_no_more_room(
         sizes.append(database.value("select pg_relation_size('event_sums')"))
     assert database.value("select count(*) from event_sums") <= 1_010
     assert sizes[-1] <= 1.5 * sizes[1]
+
+
+def test_a_token_can_vouch_for_a_batch(
+    api: Api, laptop: Registered, owner_token: str, database: Database
+) -> None:
+    """A sender that cannot sign stores through the same function: a key vouches, or a token."""
+    [token] = database.rows("select owner_id, id from access_tokens")
+    events = json.dumps([laptop.event(), laptop.event(type="token_usage", payload={"model": "x"})])
+    statement = (
+        "select store_events(%s, %s, %s::jsonb, sha256(%s::bytea), null, null, %s) as stored"
+    )
+    sent = (token["owner_id"], laptop.id, events, b"a", token["id"])
+    assert [database.value(statement, *sent) for _ in range(2)] == [2, 0]
+    [batch] = database.rows("select key_id, token_id, signature, inserted from batches")
+    assert batch == {"key_id": None, "token_id": token["id"], "signature": None, "inserted": 2}
+    assert_exact(database)
+    for key, signature, vouching in (
+        (None, None, None),
+        (laptop.key_id, None, None),
+        (laptop.key_id, bytes(64), token["id"]),
+    ):
+        with pytest.raises(psycopg.errors.CheckViolation, match="batches_provenance"):
+            database.rows(
+                "select store_events(%s, %s, %s::jsonb, sha256('b'), %s, %s, %s)",
+                *(token["owner_id"], laptop.id, events, key, signature, vouching),
+            )
+    assert_exact(database)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.sums import delete_events
-from tests.support import Answer, Api, Database, Registered
+from tests.support import Answer, Api, Database, Registered, change_profile
 
 DAY = "2026-11-04"
 RANGE = f"from={DAY}&to={DAY}"
@@ -216,10 +216,7 @@ def test_the_answer_is_fresh_and_tagged(send: Send, ask: Ask, api: Api, owner_to
 
 def move(database: Database, zone: str) -> None:
     """Sets everybody's zone as `PATCH /v1/me` does."""
-    done = database.value(
-        "select update_profile(id, null, %s, 15, null, false) from profiles", zone
-    )
-    assert done == "done"
+    assert change_profile(database, None, zone=zone) is None
 
 
 def test_days_of_kathmandu(send: Send, ask: Ask, database: Database) -> None:
@@ -288,8 +285,8 @@ def test_a_long_range_of_whole_days_is_stored(ask: Ask, send: Send) -> None:
 def test_a_stranger_sees_nothing_of_it(send: Send, ask: Ask, api: Api, database: Database) -> None:
     """Somebody else's time is empty, stored or live."""
     from functions.core.actor import User
-    from functions.query import time
-    from functions.query.time_models import TimeAsked
+    from functions.query.time import time
+    from functions.query.time.models import TimeAsked
 
     work(send)
     assert ask(RANGE).json["totals"]["human"] == 2_400

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.query import tokens
+from functions.query.tokens import tokens
 from tests.support import Answer, Api, Registered
 
 OPUS, HAIKU = "claude-opus-4-5", "claude-haiku-4-5"  # 5 and 1 US dollars per million read

@@ -2,10 +2,11 @@
 
 import pytest
 
-from functions.query.models import HeatmapAsked, PagedAsked
-from functions.query.models_counts import TokensAsked
-from functions.query.models_events import ExportAsked
+from functions.query.events.models import ExportAsked
+from functions.query.heatmap.models import HeatmapAsked
+from functions.query.models import PagedAsked
 from functions.query.parameters import InvalidBudget, InvalidFilter, InvalidLimit
+from functions.query.tokens.models import TokensAsked
 
 
 def test_limits() -> None:

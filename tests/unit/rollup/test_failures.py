@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.rollup import failures
-from functions.rollup.failures import Episode, Key, Place, Run
+from functions.rollup.failures import Failure, Key, Place, Run
 from vibeloom.commands import names
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -159,10 +159,10 @@ def test_an_error_from_its_beginning_to_its_end() -> None:
     make = Key("loom", failures.digest("make"))
     doc = Key("loom", failures.digest("cargo doc"))
     at = [NOON + timedelta(minutes=minute) for minute in range(8)]
-    assert fixed == [Episode(make, LAPTOP, f"evt_{1:020}", at[1], "compile", at[5])]
+    assert fixed == [Failure(make, LAPTOP, f"evt_{1:020}", at[1], "compile", at[5])]
     assert still_open == {
-        doc: Episode(doc, LAPTOP, f"evt_{4:020}", at[4], "missing_dependency"),
-        make: Episode(make, LAPTOP, f"evt_{7:020}", at[7], "compile"),
+        doc: Failure(doc, LAPTOP, f"evt_{4:020}", at[4], "missing_dependency"),
+        make: Failure(make, LAPTOP, f"evt_{7:020}", at[7], "compile"),
     }
 
 
@@ -184,7 +184,7 @@ mixed_histories = st.lists(
 def test_it_may_stop_anywhere_and_go_on(history: list[Run], cuts: list[int]) -> None:
     """Folding stretch after stretch, each from what the last left open, is folding all at once."""
     edges = [0, *sorted(cuts), len(history)]
-    fixed: list[Episode] = []
+    fixed: list[Failure] = []
     still_open: failures.Open = {}
     for start, end in itertools.pairwise(edges):
         more, still_open = failures.fold(still_open, history[start:end])
@@ -247,7 +247,7 @@ def test_an_agents_failure_is_fixed_by_its_like(other: Run) -> None:
     [fix], still_open = failures.fold(still_open, [call(2, "cargo test", True)])
     assert still_open == {}
     assert (fix.opened_at, fix.fixed_at) == (NOON, NOON + timedelta(minutes=2))
-    assert (fix.lane, fix.program, fix.error_class) == ("agent", "cargo test", "compile")
+    assert (fix.lane, fix.program, fix.failure_class) == ("agent", "cargo test", "compile")
 
 
 def test_a_session_without_a_name_is_its_source() -> None:

@@ -225,7 +225,7 @@ def test_a_room_has_its_own_folder_core_and_the_schedule(room: str) -> None:
     files = set(sources.needed(room))
     for folder in (f"functions/{room}", "functions/core"):
         for pattern in ("*.py", "*.sql"):
-            there = {f.relative_to(sources.ROOT) for f in (sources.ROOT / folder).glob(pattern)}
+            there = {f.relative_to(sources.ROOT) for f in (sources.ROOT / folder).rglob(pattern)}
             assert there <= files
     assert {Path("functions/__init__.py"), Path("functions/jobs.py")} <= files
     assert {Path(f"functions/{each}/room.py") for each in sources.rooms()} <= files

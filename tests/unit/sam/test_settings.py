@@ -117,7 +117,7 @@ def test_the_defaults_are_a_configuration(room: str) -> None:
     assert (loaded.jwt, loaded.job_token, loaded.subscriber_token) == (None, None, None)
     assert loaded.owner_email == "owner@localhost"
     assert loaded.cors_origins == ("*",)
-    assert env["VIBELOOM_DATABASE_URL"] == f"{PARAMETER}database-url"
+    assert env["VIBELOOM_DATABASE_URL"] == f"{PARAMETER}{room.lower()}/database-url"
 
 
 @pytest.mark.parametrize("room", ["Accounts", "Query"])
@@ -189,7 +189,7 @@ def test_a_role_allows_what_the_room_does_and_nothing_else(room: str) -> None:
     }
     if room.lower() in WITH_JOBS:
         expected.add(("sqs:SendMessage", "<DeadLetters.Arn>"))
-    names = {"DatabaseUrl": "database-url", "SubscriberToken": "subscriber-token"}
+    names = {"DatabaseUrl": f"{room.lower()}/database-url", "SubscriberToken": "subscriber-token"}
     names |= {"JwtSecret": "jwt-secret", "JobToken": "job-token"}
     for secret in reads:
         for action in ("ssm:GetParameter", "secretsmanager:GetSecretValue"):

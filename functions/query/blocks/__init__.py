@@ -1,0 +1,1 @@
+"""Five-hour blocks of model usage."""

@@ -1,0 +1,1 @@
+"""Events counted over time, by project and by language."""

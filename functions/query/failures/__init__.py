@@ -1,0 +1,1 @@
+"""Failures of commands and their fixes."""

@@ -1,0 +1,1 @@
+"""Events by hour, as VibeTea's clients know them."""

@@ -1,0 +1,1 @@
+"""A period at a glance, with the productivity score."""
