@@ -23,6 +23,10 @@ from tests.e2e.stack_fixture import Gateway, free_port
 from tests.support import Answer, Registered, register_source
 from tests.tools import require
 
+pytestmark = pytest.mark.deployment(
+    "infra/container", "infra/serving.py", "requirements", "functions/gateway.py"
+)
+
 HALF_SENT = b"POST /v1/ingest HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n["
 SILENT = 20  # connections of clients that say nothing; ten for each worker
 

@@ -21,6 +21,10 @@ from tests.e2e.lambda_fixture import Lambdas, answered, running_lambdas
 from tests.e2e.lambda_runtime import PYTHON, NotStarted, environment
 from tests.support import Answer, Registered, gateway_event, register_source
 
+pytestmark = pytest.mark.deployment(
+    "sam", "requirements", "functions/core", "tests/e2e/lambda_runtime.py"
+)
+
 SEQUENCE = 60  # events
 FIRST_REQUESTS = {
     "ingest": ("POST", "/v1/ingest", 401),

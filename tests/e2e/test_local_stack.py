@@ -21,6 +21,8 @@ import pytest
 
 from infra.local import children, postgres
 
+pytestmark = pytest.mark.deployment("infra/local", "infra/serving.py", "functions/gateway.py")
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
 SETTINGS = ("PORT", "WORKERS", "DATABASE_URL", "VIBELOOM_HOME", "VIBELOOM_DATABASE_URL")

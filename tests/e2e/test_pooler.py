@@ -57,6 +57,11 @@ CORE = {
         "test_revocation_waits_for_a_batch_under_way",
         "test_concurrent_batches_with_the_same_events",
     ],
+    "test_sums": [
+        "test_what_is_stored_is_summed",
+        "test_writers_of_the_same_sums_lose_nothing",
+        "test_a_writer_killed_half_way_changes_nothing",
+    ],
     "test_query": [
         "test_the_answer_is_the_contract",
         "test_the_edge_is_exact_to_the_microsecond",

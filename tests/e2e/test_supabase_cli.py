@@ -26,6 +26,8 @@ from tests import pooler, supabase_project, tools
 from tests.e2e.stack_fixture import free_port
 from tests.support import throwaway_postgres
 
+pytestmark = pytest.mark.deployment("supabase", "migrations", "tests/supabase_project.py")
+
 ROOT = Path(__file__).resolve().parents[2]
 VERSIONS = [migration.version for migration in apply.read()]
 HISTORY = "select version from supabase_migrations.schema_migrations order by 1"

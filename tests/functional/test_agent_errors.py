@@ -21,7 +21,7 @@ from functions.rollup.recompute import recompute_failures
 from tests.functional.test_grafana import COLUMNS, LOGIN, WORK, check_shape, reader
 from tests.grafana import Asked, expand, panels
 from tests.sums import delete_events
-from tests.support import Api, Database, Registered, register_source, run_job
+from tests.support import Api, Database, Registered, examples, register_source, run_job
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 PERIOD = "from=2026-11-10&to=2026-11-11"
@@ -495,7 +495,7 @@ steps = st.lists(
 
 @given(steps, st.randoms(use_true_random=False))
 @settings(
-    max_examples=100,
+    max_examples=examples(100),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

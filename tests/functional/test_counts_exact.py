@@ -18,7 +18,15 @@ from functions.query.counts.models import TimelineAsked
 from functions.query.summary import summary
 from functions.query.tokens import tokens
 from tests.sums import assert_exact, delete_events
-from tests.support import Api, Database, Registered, as_role, register_source, run_job
+from tests.support import (
+    Api,
+    Database,
+    Registered,
+    as_role,
+    examples,
+    register_source,
+    run_job,
+)
 
 GROUPINGS = ("kind", "project", "language", "source", "none")
 MEASURES = (
@@ -78,7 +86,7 @@ MOMENTS = st.integers(0, 270 * 86_400).map(
     folded=st.booleans(),
 )
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -204,6 +204,7 @@ def test_every_table_is_in_the_matrix(database: Database) -> None:
 
 def test_partitions_are_closed(database: Database, people: People) -> None:
     """Nobody goes around the parent: partitions have row-level security and no grants."""
+    database.rows("select make_event_partitions()")
     partitions = database.rows(
         "select c.relname as name, c.relrowsecurity as secured from pg_class as c"
         " where c.relnamespace = 'partitions'::regnamespace and c.relkind = 'r'"
