@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -63,6 +64,8 @@ class Stack:
     settings: Settings
     secrets: Secrets
     say: Say
+    # What a signal sets besides raising: an exception that is raised in a destructor is lost.
+    stop_requested: threading.Event = field(default_factory=threading.Event)
     functions_url: str = ""
     server: postgres.Server | None = None  # None for an administrator's
     server_backoff: Backoff = field(default_factory=Backoff)
@@ -107,13 +110,14 @@ class Stack:
 
     def watch(self) -> NoReturn:
         """Keep everything alive; never returns, StopRequestedError ends it."""
-        while True:
+        while not self.stop_requested.is_set():
             time.sleep(0.25)
             now = time.monotonic()
             self._keep_postgres_alive(now)
             for child in (self.gateway, self.worker):
                 if child is not None:
                     child.keep_alive(now, self.say)
+        raise StopRequestedError
 
     def stop(self) -> None:
         """Stop what was started: requests in flight are answered first, the database goes last."""
@@ -211,8 +215,9 @@ def serve(settings: Settings, say: Say, when_up: Callable[[Stack], None]) -> int
         say(f"error: VIBELOOM_HOME={settings.home} cannot be used: {error.strerror}")
         return 1
     try:
-        with _sole_owner(settings), _signals_stop():
-            stack = Stack(settings, _secrets(settings.home), say)
+        requested = threading.Event()
+        with _sole_owner(settings), _signals_stop(requested):
+            stack = Stack(settings, _secrets(settings.home), say, requested)
             try:
                 stack.start()
                 when_up(stack)
@@ -261,9 +266,10 @@ def _sole_owner(settings: Settings) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals_stop() -> Iterator[None]:
+def _signals_stop(requested: threading.Event) -> Iterator[None]:
     def request(number: int, frame: FrameType | None) -> None:
         _ignore_signals()
+        requested.set()
         raise StopRequestedError
 
     before = {}
