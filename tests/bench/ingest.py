@@ -1,4 +1,4 @@
-"""Signed batches over HTTP, beside the limit: a COPY of the same rows into the same table."""
+"""Signed batches over HTTP, sums included, beside the limit: a COPY of the same rows."""
 
 import json
 import random
@@ -17,6 +17,7 @@ import psycopg
 
 from tests.bench.figures import Figure, at_least
 from tests.e2e.stack_fixture import Gateway, Stack
+from tests.sums import assert_exact
 from tests.support import Registered, event_id, register_source
 
 ROUNDS = 5
@@ -26,9 +27,12 @@ CLIENTS = 3  # threads: one more than workers, so that no worker waits for a cli
 LEAST_RATIO = 0.4  # of a COPY on one connection
 SINGLES = 500  # one-event batches
 COPY = (
-    "copy public.events (owner_id, source_id, id, occurred_at, kind, project, language, payload,"
-    " batch_id) from stdin"
+    "copy public.events (owner_id, source_id, id, occurred_at, batch_id, kind, project, language,"
+    " provider, model, tokens_input, tokens_output, tokens_cache_read, tokens_cache_write,"
+    " cost_usd, payload) from stdin"
 )
+NULL = "\\N"
+SUMS = "event_sums, token_sums, activity_sums, event_days, token_days, dirty_days"
 Say = Callable[[str], None]
 
 
@@ -129,44 +133,79 @@ def prepare(stack: Stack, source: Registered) -> list[Prepared]:
 
 
 def event(source: str, occurred_at: datetime, choices: random.Random) -> dict[str, Any]:
-    """One event of a tool's use."""
+    """One event: most are of a tool's use, a quarter an editor's heartbeats, some are calls."""
+    kind = choices.choices(("tool", "heartbeat", "llm"), (60, 25, 15))[0]
+    named = {
+        "project": choices.choice(("loom", "tidewatch", "kilnctl")),
+        "language": choices.choice(("python", "rust")),
+    }
     return {
         "id": event_id(),
         "source": source,
         "timestamp": occurred_at.isoformat().replace("+00:00", "Z"),
-        "type": "tool",
-        "payload": {
-            "sessionId": str(uuid.UUID(int=choices.getrandbits(128), version=4)),
-            "tool": choices.choice(("Read", "Edit", "Bash", "Grep")),
-            "status": choices.choice(("started", "completed")),
-            "context": choices.choice(("handler.py", "lib.rs", "README.md")),
-            "project": choices.choice(("loom", "tidewatch", "kilnctl")),
-            "language": choices.choice(("python", "rust")),
-        },
+        "type": kind,
+        "payload": PAYLOADS[kind](choices) | named,
     }
 
 
+def _tool(choices: random.Random) -> dict[str, Any]:
+    return {
+        "sessionId": str(uuid.UUID(int=choices.getrandbits(128), version=4)),
+        "tool": choices.choice(("Read", "Edit", "Bash", "Grep")),
+        "status": choices.choice(("started", "completed")),
+        "context": choices.choice(("handler.py", "lib.rs", "README.md")),
+    }
+
+
+def _heartbeat(choices: random.Random) -> dict[str, Any]:
+    return {
+        "entity": choices.choice(("handler.py", "lib.rs", "README.md")),
+        "is_write": choices.choice((True, False)),
+        "category": "coding",
+    }
+
+
+def _llm(choices: random.Random) -> dict[str, Any]:
+    return {
+        "provider": "anthropic",
+        "model": choices.choice(("claude-opus-4-5", "claude-haiku-4-5")),
+        "input_tokens": choices.randrange(1_000),
+        "output_tokens": choices.randrange(2_000),
+        "cache_read_tokens": choices.randrange(100_000),
+        "cache_creation_tokens": choices.randrange(5_000),
+    }
+
+
+PAYLOADS = {"tool": _tool, "heartbeat": _heartbeat, "llm": _llm}
+TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_creation_tokens")
+
+
 def row(item: dict[str, Any], owner_id: uuid.UUID, source_id: uuid.UUID, batch: int) -> bytes:
-    """The row of an event in COPY's text format."""
+    """The row of an event in COPY's text format, with the columns that storing fills."""
     payload = item["payload"]
     text = json.dumps(payload, separators=(",", ":")).replace("\\", "\\\\")
+    call = "model" in payload
     columns = (
         str(owner_id),
         str(source_id),
         item["id"],
         item["timestamp"],
+        str(batch),
         item["type"],
         payload["project"],
         payload["language"],
+        payload["provider"] if call else NULL,
+        payload["model"] if call else NULL,
+        *(str(payload[name]) if call else NULL for name in TOKENS),
+        "0.0123456" if call else NULL,
         text,
-        str(batch),
     )
     return ("\t".join(columns) + "\n").encode()
 
 
 def clear(stack: Stack) -> None:
     """Every pass starts with empty tables and nothing left to be written out."""
-    stack.database.rows("truncate public.events, public.batches")
+    stack.database.rows(f"truncate events, batches, {SUMS}")
     stack.database.rows("checkpoint")
 
 
@@ -243,6 +282,7 @@ def spent(parent: int) -> float:
 def expect_all_stored(stack: Stack) -> None:
     """A pass that lost something would be fast for the wrong reason."""
     assert stack.database.value("select count(*) from events") == BATCHES * BATCH
+    assert_exact(stack.database)
 
 
 def latency(gateway: Gateway, source: Registered) -> Iterator[Figure]:
