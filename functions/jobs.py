@@ -139,7 +139,6 @@ def entry(app: http.App, room: str) -> http.Handler:
     own = frozenset(job.name for job in JOBS.values() if job.room == room)
     for name in sorted(own):
         _add_route(app, name)
-        app.tags["jobs"] = "The jobs of the deployment are run by a scheduler."
     answer = http.entry(app, room)
 
     def handler(event: http.Event, context: Any) -> dict[str, Any]:

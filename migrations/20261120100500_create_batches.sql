@@ -36,7 +36,6 @@ create policy batches_select_owner on public.batches
 for select to authenticated
 using (owner_id = (select auth.uid()));
 
-create index batches_owner on public.batches (owner_id, received_at);
 create index batches_source_received on public.batches (owner_id, source_id, received_at);
 create index batches_source_occurred on public.batches (owner_id, source_id, last_occurred_at);
 

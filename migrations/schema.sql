@@ -3098,8 +3098,6 @@ ALTER TABLE ONLY public.token_sums
 
 CREATE INDEX readers_owner ON dashboards.readers USING btree (owner_id);
 
-CREATE INDEX batches_owner ON public.batches USING btree (owner_id, received_at);
-
 CREATE INDEX batches_source_occurred ON public.batches USING btree (owner_id, source_id, last_occurred_at);
 
 CREATE INDEX batches_source_received ON public.batches USING btree (owner_id, source_id, received_at);

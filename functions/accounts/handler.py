@@ -21,24 +21,13 @@ from functions.core import http
 from functions.core.actor import User
 from functions.core.door import BODY_REFUSALS, REFUSALS, may
 from functions.core.errors import Invalid, NotFound
-from functions.core.parameters import Limit
+from functions.core.parameters import CURSOR, Limit
 
 _ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
 
-Cursor = Annotated[
-    UUID | None,
-    Query(
-        description="The page begins after the end of another page, whose `next` this is.",
-        examples=[_ID],
-    ),
-]
+Cursor = Annotated[UUID | None, Query(description=CURSOR, examples=[_ID])]
 
-app = http.app(
-    tags={
-        "profile": "Your settings are read and changed.",
-        "tokens": "Access tokens for programs are made, listed and revoked.",
-    }
-)
+app = http.app()
 
 
 @app.get(

@@ -9,10 +9,11 @@ from pydantic import ConfigDict, Field
 from functions.core.models import Model
 from functions.core.room import scopes
 
+_ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
 MAX_SCOPES = 64  # of one token; as access_tokens_scopes_some says
 
-_ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
-
+Handle = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,38}$")]
+Months = Annotated[int, Field(ge=1, le=1_200)]
 Label = Annotated[
     str,
     Field(
@@ -21,8 +22,6 @@ Label = Annotated[
         examples=["dashboard"],
     ),
 ]
-Handle = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,38}$")]
-Months = Annotated[int, Field(ge=1, le=1_200)]
 
 
 class Profile(Model):

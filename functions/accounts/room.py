@@ -6,6 +6,10 @@ ROOM = Room(
     name="accounts",
     purpose="People, their settings and their access tokens",
     prefixes=("/v1/me", "/v1/tokens"),
+    tags={
+        "profile": "Your settings are read and changed.",
+        "tokens": "Access tokens for programs are made, listed and revoked.",
+    },
     scopes={
         "profile:read": "read your settings and see leaderboards",
         "profile:write": "change your settings, make, join and leave leaderboards",

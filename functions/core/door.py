@@ -18,7 +18,6 @@ from functions.core.errors import (
     Forbidden,
     Invalid,
     InvalidToken,
-    Malformed,
     MissingAuth,
     PayloadTooLarge,
     Unavailable,
@@ -27,7 +26,7 @@ from functions.core.errors import (
 
 # What a route behind a door may answer, for its documentation; and one that takes a body.
 REFUSALS = (MissingAuth, InvalidToken, Forbidden, Unavailable)
-BODY_REFUSALS = (*REFUSALS, Malformed, PayloadTooLarge, UnsupportedMediaType, Invalid)
+BODY_REFUSALS = (*REFUSALS, PayloadTooLarge, UnsupportedMediaType, Invalid)
 
 
 @functools.cache

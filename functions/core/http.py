@@ -69,13 +69,13 @@ ALLOWED_HEADERS = [
 EXPOSED_HEADERS = [REQUEST_ID_HEADER, "Retry-After", "ETag", "Link", "X-Next-Cursor"]
 PRIVATE = "private, max-age=0, must-revalidate"  # kept, but checked each time
 PREFLIGHT_MAX_AGE = 86_400  # s
+MAX_BODY = 64 * 1024  # bytes of a JSON body that a route declares; the largest of ours has 4 KB
 SUCCESSES = {
     200: "The request succeeded, and this is its answer.",
     201: "It was made by this request.",
     204: "The request succeeded, and the answer has no body.",
     304: "The answer is the one whose `ETag` was sent in `If-None-Match`.",
 }
-MAX_BODY = 64 * 1024  # bytes of a JSON body that a route declares; the largest of ours has 4 KB
 DATABASE_ERRORS = (LockTimeout, StatementTimeout, TransactionTimeout, IdleTransactionTimeout)
 
 
@@ -124,7 +124,6 @@ class App(APIGatewayHttpResolver):
         self._request_validation_middleware = _DoorBeforeBody()  # type: ignore[no-untyped-call]
         self.raw_operations: dict[str, dict[str, Any]] = {}
         self.raw_schemas: dict[str, dict[str, Any]] = {}
-        self.tags: dict[str, str] = {}  # what the document says of each
         self._parameters: dict[Any, tuple[str, ...]] = {}
 
     def document_raw(self, path: str, operation: dict[str, Any], **schemas: dict[str, Any]) -> None:
@@ -167,21 +166,14 @@ def cors() -> CORSConfig:
     )
 
 
-def app(
-    *,
-    tags: Mapping[str, str] | None = None,
-    unknown_parameter: type[ApiError] = Malformed,
-    tolerant: Collection[str] = (),
-) -> App:
+def app(*, unknown_parameter: type[ApiError] = Malformed, tolerant: Collection[str] = ()) -> App:
     """A room's app: validation, the one error shape, CORS on every answer, also on a 500.
 
-    `tags` are what the API document says of each tag of its routes. A query parameter that is not
-    documented raises `unknown_parameter`, but at the paths in `tolerant`, whose clients are older
-    than their documentation.
+    A query parameter that is not documented raises `unknown_parameter`, but at the paths in
+    `tolerant`, whose clients are older than their documentation.
     """
     logger.setLevel(config().log_level)
     resolver = App(strip_prefixes=["/functions"], cors=cors())
-    resolver.tags |= tags or {}
 
     def refuse_unknown_parameters(app: App, following: Callable[[App], Any]) -> Any:
         sent = app.current_event.query_string_parameters
@@ -356,12 +348,7 @@ def documented(
     """
     by_status: dict[int, dict[str, None]] = {}
     of_the_database = DATABASE_ERRORS if Unavailable in errors else ()
-    possible: tuple[type[ApiError], ...] = (
-        *errors,
-        *of_the_database,
-        Malformed,
-        InternalError,
-    )
+    possible: tuple[type[ApiError], ...] = (*errors, *of_the_database, Malformed, InternalError)
     for error in possible:
         by_status.setdefault(error.status, {})[f"`{error.error}`"] = None
     responses: dict[int, Any] = {

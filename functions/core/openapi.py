@@ -12,6 +12,7 @@ from typing import Any
 from functions.core.door import scopes_of
 from functions.core.http import App
 from functions.core.parameters import model_of
+from functions.core.room import tags
 
 TITLE = "Vibeloom"
 VERSION = "0.1.0"
@@ -23,6 +24,7 @@ of one page is the `cursor` of the following one. Answers to questions have an `
 of more than 1 KB is sent with gzip to whoever accepts it."""
 CONTACT = {"name": "The operator of this deployment"}
 LICENSE = {"name": "Apache 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0.html"}
+JOBS_TAG = {"jobs": "The jobs of the deployment are run by a scheduler."}  # which is no room's own
 SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
@@ -54,9 +56,7 @@ def merge(apps: Iterable[App]) -> dict[str, Any]:
     """The documents of `apps` as one. Raises `OpenApiConflict`."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
-    tags: dict[str, str] = {}
     for app in apps:
-        tags |= app.tags
         document = _document(app)
         for path, operations in document.get("paths", {}).items():
             for method, operation in operations.items():
@@ -71,6 +71,8 @@ def merge(apps: Iterable[App]) -> dict[str, Any]:
         for media in operation.get("requestBody", {}).get("content", {}).values():
             if "example" not in media:
                 media["example"] = _example(media["schema"], schemas)
+    used = {tag for operation in operations for tag in operation.get("tags", ())}
+    described = tags() | JOBS_TAG
     return {
         "openapi": "3.1.0",
         "info": {
@@ -81,7 +83,7 @@ def merge(apps: Iterable[App]) -> dict[str, Any]:
             "license": LICENSE,
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag, "description": said} for tag, said in sorted(tags.items())],
+        "tags": [{"name": tag, "description": described[tag]} for tag in sorted(used)],
         "paths": dict(sorted(paths.items())),
         "components": {
             "schemas": _used(paths, schemas),

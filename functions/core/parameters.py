@@ -10,6 +10,11 @@ from pydantic import BaseModel, BeforeValidator, ValidationError, WrapValidator
 
 from functions.core.errors import ApiError
 
+Limit = Annotated[
+    int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
+]
+CURSOR = "The page begins after the end of another page, whose `next` this is."
+
 
 def refused_as(error: type[ApiError], message: str | None = None) -> WrapValidator:
     """Raises `error` for every value that the annotated type does not take."""
@@ -34,10 +39,6 @@ WHOLE = BeforeValidator(_digits)  # pydantic alone would also take 1_000 and 7.0
 # The form of a time zone's name; Postgres says whether there is such a zone. Some servers also list
 # files of the system that are no zones (posix…, right/…): these are excluded.
 ZONE = re.compile(r"(?!posix|right/|localtime|Factory)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
-
-Limit = Annotated[
-    int, Query(ge=1, le=100, description="A page has at most this many items.", examples=[50])
-]
 
 
 def unknown(name: str, accepted: Collection[str]) -> str:

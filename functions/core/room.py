@@ -45,6 +45,7 @@ class Room:
     prefixes: tuple[str, ...] = ()  # it answers these paths and everything below them
     aliases: tuple[str, ...] = ()  # paths of earlier systems that it answers as well
     answers_the_rest: bool = False  # on AWS, also every path that no room has
+    tags: Mapping[str, str] = field(default_factory=dict)  # in the OpenAPI document: tag → sentence
     scopes: Mapping[str, str] = field(default_factory=dict)  # scope → what a token with it may do
     settings: frozenset[str] = frozenset()  # variables that it reads besides `EVERYWHERE`
     errors: frozenset[str] = frozenset()  # codes of its own, besides those of core/errors.py
@@ -66,7 +67,7 @@ class Room:
 
 
 class RoomConflict(Exception):
-    """Two rooms claim the same path, scope, error code or figure; the message names it."""
+    """Two rooms claim the same path, tag, scope, code or figure; the message names it."""
 
 
 @functools.cache
@@ -79,7 +80,7 @@ def rooms() -> tuple[Room, ...]:
         if file.parent.name != "core"
     }
     found = tuple(_load(files[name]) for name in sorted(files))
-    for what in ("paths", "scopes", "errors", "metrics"):
+    for what in ("paths", "tags", "scopes", "errors", "metrics"):
         _refuse_twice(what, [(room.name, each) for room in found for each in getattr(room, what)])
     return found
 
@@ -87,6 +88,11 @@ def rooms() -> tuple[Room, ...]:
 def scopes() -> dict[str, str]:
     """Every scope that a token may have, and what it allows."""
     return {scope: meaning for room in rooms() for scope, meaning in room.scopes.items()}
+
+
+def tags() -> dict[str, str]:
+    """Every group of operations, and what it is about."""
+    return {tag: sentence for room in rooms() for tag, sentence in room.tags.items()}
 
 
 def counters() -> tuple[Metric, ...]:

@@ -17,9 +17,7 @@ from functions.ingest.models import Accepted, event_schema, operation
 from functions.jobs import entry
 
 # VibeTea's monitors may send parameters along that nobody has read so far.
-app = http.app(
-    tags={"ingest": "Events are stored in batches that monitors sign."}, tolerant=["/v1/ingest"]
-)
+app = http.app(tolerant=["/v1/ingest"])
 
 
 @app.post(

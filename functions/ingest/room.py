@@ -11,6 +11,7 @@ ROOM = Room(
     name="ingest",
     purpose="Signed batches in",
     prefixes=("/v1/ingest",),
+    tags={"ingest": "Monitors store events in signed batches."},
     settings=OWNER | {"VIBETEA_PUBLIC_KEYS"},
     errors=frozenset(
         {

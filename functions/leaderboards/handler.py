@@ -10,8 +10,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 from functions.core import http
 from functions.core.actor import User
 from functions.core.door import BODY_REFUSALS, REFUSALS, may
-from functions.core.errors import Invalid, Malformed, NotFound
-from functions.core.parameters import Limit
+from functions.core.errors import Invalid, NotFound
+from functions.core.parameters import CURSOR, Limit
 from functions.leaderboards import service
 from functions.leaderboards.models import (
     Invitation,
@@ -33,14 +33,7 @@ BoardId = Annotated[
         examples=["7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"],
     ),
 ]
-Cursor = Annotated[
-    str | None,
-    Query(
-        max_length=128,
-        description="The page begins after the end of another page, whose `next` this is.",
-        examples=["4210.ada"],
-    ),
-]
+Cursor = Annotated[str | None, Query(max_length=128, description=CURSOR, examples=["4210.ada"])]
 Compared = Annotated[
     Metric, Query(description="People are ranked by this figure.", examples=["active_days"])
 ]
@@ -52,7 +45,7 @@ Current = Annotated[
     ),
 ]
 
-app = http.app(tags={"leaderboards": "People who opted in are ranked."})
+app = http.app()
 
 
 @app.get(
@@ -109,7 +102,7 @@ def join_leaderboard(user: Writer, body: Annotated[Invitation, Body()]) -> Respo
     description="Ranks everybody who opted in and has anything to be ranked by: handle, place and"
     " value.",
     tags=["leaderboards"],
-    responses=http.documented(*REFUSALS, Malformed, Invalid, model=Ranking),
+    responses=http.documented(*REFUSALS, Invalid, model=Ranking),
 )
 def rank_everybody(
     user: Reader,
@@ -129,7 +122,7 @@ def rank_everybody(
     description="Ranks the members who opted in and have anything to be ranked by: handle, place"
     " and value.",
     tags=["leaderboards"],
-    responses=http.documented(*REFUSALS, Malformed, Invalid, NotFound, model=Ranking),
+    responses=http.documented(*REFUSALS, Invalid, NotFound, model=Ranking),
 )
 def rank_members(  # noqa: PLR0913, PLR0917 (one for each parameter of the route)
     user: Reader,

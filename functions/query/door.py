@@ -1,4 +1,4 @@
-"""Who may ask, and the responses of all questions for OpenAPI."""
+"""Who may ask the questions, and what these may answer, for OpenAPI."""
 
 from typing import Annotated, Any
 
@@ -7,14 +7,10 @@ from pydantic import BaseModel
 
 from functions.core import http
 from functions.core.actor import User
-from functions.core.door import may
+from functions.core.door import REFUSALS, may
 from functions.core.errors import (
     ApiError,
-    Forbidden,
     InvalidCursor,
-    InvalidToken,
-    MissingAuth,
-    Unavailable,
 )
 from functions.query.parameters import (
     InvalidFilter,
@@ -30,15 +26,7 @@ def answers(model: type[BaseModel], *errors: type[ApiError]) -> dict[int, Any]:
     """The responses of a question that is answered with `model` at once."""
     return {
         **http.documented(
-            InvalidRange,
-            InvalidTimezone,
-            InvalidFilter,
-            *errors,
-            MissingAuth,
-            InvalidToken,
-            Forbidden,
-            Unavailable,
-            model=model,
+            InvalidRange, InvalidTimezone, InvalidFilter, *errors, *REFUSALS, model=model
         ),
         **http.not_modified(),
     }

@@ -13,14 +13,7 @@ from functions.query.time import handler as time
 from functions.query.tokens import handler as tokens
 
 # VibeTea's clients may send parameters along that nobody has read so far.
-app = http.app(
-    tags={
-        "query": "Questions about your events are answered with figures.",
-        "events": "Your events are listed and exported, with their payloads.",
-    },
-    unknown_parameter=InvalidFilter,
-    tolerant=["/v1/query"],
-)
+app = http.app(unknown_parameter=InvalidFilter, tolerant=["/v1/query"])
 for topic in (summary, counts, tokens, blocks, time, sessions, failures, events, heatmap):
     app.include_router(topic.router)
 

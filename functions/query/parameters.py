@@ -41,6 +41,13 @@ class InvalidTimezone(ApiError):
     error = "invalid_timezone"
 
 
+class InvalidDays(ApiError):
+    """days parameter must be 7 or 30"""
+
+    status = 400
+    error = "invalid_days"
+
+
 class InvalidFilter(ApiError):
     """A filter is a text without NUL."""
 

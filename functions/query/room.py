@@ -6,6 +6,10 @@ ROOM = Room(
     name="query",
     purpose="Questions out",
     prefixes=("/v1/query", "/v1/events", "/v1/events.ndjson"),
+    tags={
+        "query": "Questions about your events are answered with figures.",
+        "events": "Your events are listed and exported, with their payloads.",
+    },
     scopes={"query:read": "read answers and events"},
     settings=SIGN_IN,
     errors=frozenset(

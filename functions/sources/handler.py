@@ -19,7 +19,7 @@ from functions.core.errors import (
     SourceNameTaken,
     TooManyKeys,
 )
-from functions.core.parameters import Limit
+from functions.core.parameters import CURSOR, Limit
 from functions.jobs import entry
 from functions.sources import service
 from functions.sources.models import (
@@ -31,15 +31,15 @@ from functions.sources.models import (
     Sources,
 )
 
-Reader = Annotated[User, Depends(may("sources:read"))]
-Writer = Annotated[User, Depends(may("sources:write"))]
 _ID = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
 
+Reader = Annotated[User, Depends(may("sources:read"))]
+Writer = Annotated[User, Depends(may("sources:write"))]
 SourceId = Annotated[
     UUID, Path(description="This is the id of one of your sources.", examples=[_ID])
 ]
 
-app = http.app(tags={"sources": "Monitors and their keys are registered, listed and revoked."})
+app = http.app()
 
 
 @app.post(
@@ -94,12 +94,7 @@ def list_sources(
     user: Reader,
     limit: Limit = 100,
     cursor: Annotated[
-        str | None,
-        Query(
-            pattern=SOURCE_NAME,
-            description="The page begins after the end of another page, whose `next` this is.",
-            examples=["laptop"],
-        ),
+        str | None, Query(pattern=SOURCE_NAME, description=CURSOR, examples=["laptop"])
     ] = None,
 ) -> Response[str]:
     return http.answered(service.page(user, limit, cursor))

@@ -22,6 +22,7 @@ ROOM = Room(
     purpose="Honey",
     prefixes=("/v1/honey",),
     aliases=("/api/hives",),
+    tags={"honey": "Jars of honey are counted."},
     scopes={"honey:read": "count jars"},
     settings=SIGN_IN,
     errors=frozenset({"no_honey"}),
@@ -59,7 +60,9 @@ class Jars(BaseModel):
 app = http.app()
 
 
-@app.get("/v1/honey", responses=http.documented(*REFUSALS, NoHoney, model=Jars))
+@app.get(
+    "/v1/honey", tags=["honey"], responses=http.documented(*REFUSALS, NoHoney, model=Jars)
+)
 def count_jars(user: Annotated[User, Depends(may("honey:read"))]) -> Response[str]:
     """Counts the jars."""
     raise NoHoney
@@ -145,8 +148,9 @@ def test_core_knows_its_scope_and_its_figure(made: dict[str, Any]) -> None:
 
 
 def test_it_stands_in_the_document(made: dict[str, Any]) -> None:
-    """With its scope, its shape, and what tokens may be made for."""
+    """With its tag, its scope, its shape, and what tokens may be made for."""
     document = json.loads(made["files"][generate.OPENAPI])
+    assert {"name": "honey", "description": "Jars of honey are counted."} in document["tags"]
     operation = document["paths"]["/v1/honey"]["get"]
     assert (operation["security"], operation["x-scopes"]) == ([{"bearer": []}], ["honey:read"])
     assert "no_honey" in json.dumps(operation["responses"]["404"])

@@ -182,14 +182,24 @@ def test_our_runner_leaves_the_cli_nothing(project: Project) -> None:
     assert project.rows(HISTORY) == VERSIONS
 
 
+BOUND = (
+    "select proname from pg_proc where pronamespace = 'public'::regnamespace"
+    " and prosqlbody is not null"
+)
+
+
 def test_the_advisors_find_nothing(project: Project) -> None:
     """No warning and no error, about security or performance; what is left to note is known."""
     apply.apply(project.admin_url)
-    assert project.advice("warn", "warn") == (0, [])
+    warnings = project.advice("warn", "error")[1]
+    # A body that is bound to what it names when it is made looks nothing up in a search path.
+    bound = set(project.rows(BOUND))
+    assert {warning["name"] for warning in warnings} <= {"function_search_path_mutable"}
+    assert {warning["metadata"]["name"] for warning in warnings} <= bound
     notes = {
         (note["name"], f"{note['metadata']['schema']}.{note['metadata']['name']}")
         for note in project.advice("info", "error")[1]
-        if note["name"] != "unused_index"  # nobody has asked this database anything yet
+        if note["name"] not in ("unused_index", "function_search_path_mutable")
         and note["metadata"]["schema"] != "partitions"  # nobody is granted anything there
     }
     assert notes == NOTES

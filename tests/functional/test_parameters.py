@@ -7,18 +7,18 @@ from typing import Any
 from functions.front.handler import _contract
 from tests.support import Api, Registered
 
-DOCUMENT: dict[str, Any] = json.loads(_contract())
 SOMEBODY = "7d0b5c1e-4f6a-4c7e-9a54-3f1d2b8c6e90"
 TOLERANT = {"/v1/query", "/v1/ingest"}
+PATHS = json.loads(_contract())["paths"]
 BODIES = {
     f"{method.upper()} {path}": operation["requestBody"]["content"]["application/json"]["example"]
-    for path, methods in DOCUMENT["paths"].items()
+    for path, methods in PATHS.items()
     for method, operation in methods.items()
     if "requestBody" in operation
 }
 OPERATIONS = [
     (method.upper(), path)
-    for path, methods in DOCUMENT["paths"].items()
+    for path, methods in PATHS.items()
     for method in methods
     if path not in TOLERANT
 ]

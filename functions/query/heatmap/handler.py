@@ -9,22 +9,13 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 from aws_lambda_powertools.event_handler.request import Request
 
 from functions.core import http
-from functions.core.errors import ApiError, Forbidden, InvalidToken, MissingAuth, Unavailable
+from functions.core.door import REFUSALS
 from functions.query.door import Reader
 from functions.query.heatmap import heatmap
 from functions.query.heatmap.models import HeatmapAsked, QueryAnswer
-from functions.query.parameters import InvalidFilter
-
-DAYS = {"7": 7, "30": 30}
+from functions.query.parameters import InvalidDays, InvalidFilter
 
 router = Router()  # type: ignore[no-untyped-call]
-
-
-class InvalidDays(ApiError):
-    """days parameter must be 7 or 30"""
-
-    status = 400
-    error = "invalid_days"
 
 
 @router.get(
@@ -36,24 +27,14 @@ class InvalidDays(ApiError):
     " Parameters that are not listed here are ignored.",
     tags=["query"],
     responses={
-        **http.documented(
-            InvalidDays,
-            InvalidFilter,
-            MissingAuth,
-            InvalidToken,
-            Forbidden,
-            Unavailable,
-            model=QueryAnswer,
-        ),
+        **http.documented(InvalidDays, InvalidFilter, *REFUSALS, model=QueryAnswer),
         **http.not_modified(),
     },
 )
 def get_heatmap(
     request: Request, user: Reader, asked: Annotated[HeatmapAsked, Query()]
 ) -> Response[str]:
-    if asked.days not in DAYS:
-        raise InvalidDays
     now = datetime.now(UTC)
-    answer = heatmap.hourly_counts(user, DAYS[asked.days], asked.source, now).model_dump_json()
+    answer = heatmap.hourly_counts(user, int(asked.days), asked.source, now).model_dump_json()
     counted, _, _ = answer.rpartition('"meta"')  # which says when it was asked
     return http.cached(request, answer, tag_of=f"{asked.days} {counted}")

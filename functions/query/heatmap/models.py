@@ -1,19 +1,20 @@
 """The heatmap in the words of the VibeTea contract."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
 from functions.core.models import Model
-from functions.query.parameters import SourceFilter
+from functions.core.parameters import refused_as
+from functions.query.parameters import InvalidDays, SourceFilter
 
 
 class HeatmapAsked(Model):
     """The parameters of VibeTea's query."""
 
     days: Annotated[
-        str,  # 7 or 30 as VibeTea's clients write them; the handler has the contract's refusal
-        WithJsonSchema({"type": "integer", "enum": [7, 30]}),
+        Annotated[Literal["7", "30"], WithJsonSchema({"type": "integer", "enum": [7, 30]})],
+        refused_as(InvalidDays),
         Field(
             description="The answer has the events of this many times 24 hours before now.",
             examples=[7],

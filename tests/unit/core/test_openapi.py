@@ -60,8 +60,8 @@ Operation = dict[str, Any]
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     """What `/openapi.json` answers."""
-    document: dict[str, Any] = json.loads(_contract())
-    return document
+    found: dict[str, Any] = json.loads(_contract())
+    return found
 
 
 @pytest.fixture(scope="module")
