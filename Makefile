@@ -29,8 +29,8 @@ serve: $(LOCAL) ## the stack: gateway, Postgres, scheduled jobs; settings in inf
 tools: ## from npm, PyPI and Debian, what some tests need: Supabase CLI, Deno, API clients, PgBouncer …
 	@bash infra/tools.sh
 
-test: $(DEV) ## all tests but the benchmark
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/bench
+test: $(DEV) ## the tests; deployment suites when their folders changed, or with CI=1
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/bench
 
 check: $(DEV) ## lint, formatting, types, SQL, Dockerfile, AWS templates
 	$(BIN)/ruff check

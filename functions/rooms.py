@@ -3,7 +3,7 @@
 import functools
 
 from functions.core.room import rooms
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 
 __all__ = ["room_of", "routes"]
 

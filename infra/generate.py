@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from functions.core.room import Room, rooms
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 from infra.alarms import rooms as alarms
 from infra.blocks import with_blocks
 from infra.container import schedules as cloud_scheduler

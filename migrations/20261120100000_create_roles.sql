@@ -1,8 +1,8 @@
 -- Roles of our own. The functions log in as one that can do nothing by itself and becomes another for one
--- transaction at a time: `anon` and `authenticated`, which read as PostgREST does; `vibeloom_member`, under which a
--- person writes their own rows; or a room's, which has exactly the rights that the room needs
--- (…_grant_rooms.sql). None of them passes row-level security. A function that has a process to itself may log in
--- as its room, which then can become nothing else than what the room needs.
+-- transaction at a time: `anon` and `authenticated`, which read as PostgREST does; `vibeloom_member`, under
+-- which a person writes their own rows; or a room's or the queue's, which has exactly the rights that are
+-- needed there (…_grant_rooms.sql). None of them passes row-level security. A function that has a process to
+-- itself may log in as its room, which then can become nothing else than what the room needs.
 -- Roles belong to the whole cluster, so another database may have made them already.
 
 do $$
@@ -10,7 +10,8 @@ declare
     v_name text;
 begin
     foreach v_name in array array[
-        'functions', 'member', 'door', 'ingest', 'query', 'rollup', 'accounts', 'sources', 'leaderboards', 'front'
+        'functions', 'member', 'door', 'work', 'ingest', 'query', 'rollup', 'accounts', 'sources', 'leaderboards',
+        'front'
     ]
     loop
         begin
@@ -26,13 +27,14 @@ grant anon, authenticated, vibeloom_member, vibeloom_door to
 vibeloom_functions, vibeloom_query, vibeloom_accounts, vibeloom_sources, vibeloom_leaderboards;
 grant
 vibeloom_ingest, vibeloom_query, vibeloom_rollup, vibeloom_accounts, vibeloom_sources, vibeloom_leaderboards,
-vibeloom_front
+vibeloom_front, vibeloom_work
 to vibeloom_functions;
 grant vibeloom_member, vibeloom_door to vibeloom_ingest;
 grant vibeloom_rollup to vibeloom_query;
+grant vibeloom_work to vibeloom_rollup;
 grant usage on schema public to
-vibeloom_member, vibeloom_door, vibeloom_ingest, vibeloom_query, vibeloom_rollup, vibeloom_accounts,
-vibeloom_sources, vibeloom_leaderboards, vibeloom_front;
+vibeloom_member, vibeloom_door, vibeloom_work, vibeloom_ingest, vibeloom_query, vibeloom_rollup,
+vibeloom_accounts, vibeloom_sources, vibeloom_leaderboards, vibeloom_front;
 grant usage on schema auth to vibeloom_member;
 
 comment on role vibeloom_functions is
@@ -40,6 +42,8 @@ comment on role vibeloom_functions is
 comment on role vibeloom_member is
 'A person who writes their own rows, under row-level security. PostgREST cannot become it.';
 comment on role vibeloom_door is 'Finds out who is asking: looks up tokens and makes the owner of the deployment.';
+comment on role vibeloom_work is
+'Takes work off the queue and puts back what failed; the work itself is done by its room.';
 comment on role vibeloom_ingest is 'Looks up the keys of a source and inserts a verified batch; reads nothing.';
 comment on role vibeloom_query is 'Answers questions as the person who asks, after it had days computed.';
 comment on role vibeloom_rollup is 'Reads events and writes daily figures; deletes what is past its retention.';

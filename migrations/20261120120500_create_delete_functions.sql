@@ -184,6 +184,7 @@ begin
     delete from public.public_keys as n where n.owner_id = p_owner_id;
     delete from public.handles as n where n.owner_id = p_owner_id;
     delete from public.deployment as n where n.owner_id = p_owner_id;
+    delete from public.work_items as w where w.owner_id = p_owner_id;
     delete from public.leaderboards as b where b.owner_id = p_owner_id;
     delete from public.profiles as p where p.id = p_owner_id;
     return true;

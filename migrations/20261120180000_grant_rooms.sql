@@ -1,8 +1,10 @@
--- The rights of rooms, as data: which role may do what to which table, and on which rows. Whatever is not here or
--- in a function that a role may execute, a room cannot do. Tests hold the whole of it, room by table by verb.
+-- The rights of rooms, as data: which role may do what to which table, and on which rows. Whatever is not
+-- here or in a function that a role may execute, a room cannot do. Tests hold the whole of it, room by table
+-- by verb.
 
 -- A person writes their own rows.
-grant select, insert, update (handle, email, timezone, idle_timeout_minutes, retention_months, leaderboard_opt_in)
+grant select, insert,
+update (handle, email, timezone, idle_timeout_minutes, retention_months, leaderboard_opt_in)
 on public.profiles to vibeloom_member;
 grant select, insert, delete on public.handles to vibeloom_member;
 grant select, insert, delete on public.access_tokens to vibeloom_member;
@@ -25,6 +27,10 @@ grant select, insert, delete on public.time_daily to vibeloom_rollup;
 grant select, insert, delete on public.session_daily to vibeloom_rollup;
 grant select, insert, update, delete on public.error_episodes to vibeloom_rollup;
 grant select, insert, delete on public.agent_runs to vibeloom_rollup;
+
+-- An operator lists the queue, which has ids and no data, tries again and drops. Everything else that is done
+-- to it, functions do (…_create_work_queue.sql).
+grant select, update (failed_at, attempts, due_at), delete on public.work_items to vibeloom_work;
 
 -- Challenges that nobody used are cleared; the schedule is watched.
 grant select, delete on public.key_challenges to vibeloom_sources;
@@ -254,6 +260,19 @@ using (true);
 
 create policy event_kinds_select_rollup on public.event_kinds
 for select to vibeloom_rollup
+using (true);
+
+create policy work_items_select_work on public.work_items
+for select to vibeloom_work
+using (true);
+
+create policy work_items_update_work on public.work_items
+for update to vibeloom_work
+using (true)
+with check (true);
+
+create policy work_items_delete_work on public.work_items
+for delete to vibeloom_work
 using (true);
 
 create policy key_challenges_select_sources on public.key_challenges

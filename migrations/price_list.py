@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
 
 BEGINNING = date(2000, 1, 1)  # of a price that the list gives no first day
@@ -95,8 +96,13 @@ class Listed(NamedTuple):
     prices: tuple[Price, ...]
 
 
-def listed_models() -> Iterator[Listed]:
+@cache
+def listed_models() -> tuple[Listed, ...]:
     """The text models of MAKERS, Bedrock and the market; the first one of a name counts."""
+    return (*_listed_models(),)
+
+
+def _listed_models() -> Iterator[Listed]:
     for maker in MAKERS:
         provider = _provider(maker)
         for model in provider.models:

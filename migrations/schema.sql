@@ -513,6 +513,7 @@ begin
     delete from public.public_keys as n where n.owner_id = p_owner_id;
     delete from public.handles as n where n.owner_id = p_owner_id;
     delete from public.deployment as n where n.owner_id = p_owner_id;
+    delete from public.work_items as w where w.owner_id = p_owner_id;
     delete from public.leaderboards as b where b.owner_id = p_owner_id;
     delete from public.profiles as p where p.id = p_owner_id;
     return true;
@@ -716,6 +717,79 @@ $$;
 
 COMMENT ON FUNCTION public.detailed_cost(p_prices public.model_prices[], p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_payload jsonb) IS 'usage_cost of an event that names its requests or web searches.';
 
+CREATE FUNCTION public.enqueue(p_owner_id uuid, p_task text, p_args jsonb DEFAULT '{}'::jsonb, p_at timestamp with time zone DEFAULT now()) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+declare
+    v_id bigint;
+    v_postponed boolean;
+begin
+    -- The lock lets nobody take the waiting item before this transaction ends: a run that had begun
+    -- earlier would not see what this transaction writes. An item that is just being taken is skipped.
+    select
+        w.id,
+        w.due_at > p_at and w.attempts = 0
+    into v_id, v_postponed
+    from public.work_items as w
+    where
+        w.owner_id = p_owner_id
+        and w.task = p_task
+        and w.args = p_args
+        and w.lease_until is null
+        and w.failed_at is null
+    limit 1
+    for key share skip locked;
+    if found then
+        if v_postponed then
+            update public.work_items as w
+            set due_at = p_at
+            where w.id = v_id;
+        end if;
+        return false;
+    end if;
+
+    -- Behind the owner's own items that are due by then, and not before what is worked on now.
+    insert into public.work_items (owner_id, task, args, due_at, turn)
+    select
+        p_owner_id,
+        p_task,
+        p_args,
+        p_at,
+        greatest(
+            (
+                select m.turn + 1
+                from public.work_items as m
+                where
+                    m.owner_id = p_owner_id
+                    and m.failed_at is null
+                    and m.turn >= 0
+                    and m.due_at <= greatest(p_at, now())
+                order by m.turn desc
+                limit 1
+            ),
+            least(
+                (select max(l.turn) from public.work_items as l where l.lease_until is not null),
+                (
+                    select n.turn
+                    from public.work_items as n
+                    where n.failed_at is null and n.lease_until is null
+                    order by n.turn, n.id
+                    limit 1
+                )
+            ),
+            0
+        );
+    return true;
+end
+$$;
+
+COMMENT ON FUNCTION public.enqueue(p_owner_id uuid, p_task text, p_args jsonb, p_at timestamp with time zone) IS 'Adds work of an owner''s, to be done after p_at and after this transaction. False if the same item waits
+already; that one is then due no later than p_at, and not taken before this transaction has ended.';
+
 CREATE FUNCTION public.ensure_deployment_owner(p_email text, p_id uuid DEFAULT NULL::uuid) RETURNS uuid
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -895,6 +969,43 @@ END;
 COMMENT ON FUNCTION public.event_cells(p_since timestamp with time zone, p_until timestamp with time zone, p_zone text, p_by_days boolean) IS 'The reader''s sums over events from p_since up to, not including, p_until, both on a quarter of an hour: by
 day where the period and p_by_days allow it (quarter_at is null), else by quarter (day is null).';
 
+CREATE FUNCTION public.fail_work(p_id bigint, p_lease timestamp with time zone, p_error text, p_pause interval) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+declare
+    v_item public.work_items;
+begin
+    update public.work_items as w
+    set
+        lease_until = null,
+        error = left(p_error, 500),
+        due_at = clock_timestamp() + coalesce(p_pause, interval '0'),
+        failed_at = case when p_pause is null then clock_timestamp() end
+    where w.id = p_id and w.lease_until = p_lease
+    returning w.* into v_item;
+    if v_item.id is null then
+        return false;
+    end if;
+    delete from public.work_items as d
+    where
+        v_item.failed_at is not null
+        and d.owner_id = v_item.owner_id
+        and d.task = v_item.task
+        and d.args = v_item.args
+        and d.lease_until is null
+        and d.failed_at is not null
+        and d.id <> v_item.id;
+    return true;
+end
+$$;
+
+COMMENT ON FUNCTION public.fail_work(p_id bigint, p_lease timestamp with time zone, p_error text, p_pause interval) IS 'The item failed: it is tried again after the pause; without a pause it is a dead letter. False if the
+lease was lost.';
+
 CREATE FUNCTION public.find_price(p_model text, p_day date, p_mode text) RETURNS public.model_prices[]
     LANGUAGE sql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -984,6 +1095,42 @@ CREATE FUNCTION public.find_source_keys(p_source text) RETURNS TABLE(owner_id uu
 $$;
 
 COMMENT ON FUNCTION public.find_source_keys(p_source text) IS 'The active keys of a source, newest first.';
+
+CREATE FUNCTION public.finish_work(p_id bigint, p_lease timestamp with time zone, p_more boolean) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+declare
+    v_item public.work_items;
+begin
+    if p_more then
+        update public.work_items as w
+        set lease_until = null, attempts = 0, error = null, turn = w.turn + 1
+        where w.id = p_id and w.lease_until = p_lease
+        returning w.* into v_item;
+    else
+        delete from public.work_items as w
+        where w.id = p_id and w.lease_until = p_lease
+        returning w.* into v_item;
+    end if;
+    if v_item.id is null then
+        return false;
+    end if;
+    delete from public.work_items as d
+    where
+        d.owner_id = v_item.owner_id
+        and d.task = v_item.task
+        and d.args = v_item.args
+        and d.lease_until is null
+        and d.failed_at is not null;
+    return true;
+end
+$$;
+
+COMMENT ON FUNCTION public.finish_work(p_id bigint, p_lease timestamp with time zone, p_more boolean) IS 'The item is done, or has made progress and waits for another turn (p_more). False if the lease was lost.';
 
 CREATE FUNCTION public.fold_days(p_owner_id uuid) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
@@ -2108,6 +2255,85 @@ $_$;
 COMMENT ON FUNCTION public.store_events(p_owner_id uuid, p_source_id uuid, p_events jsonb, p_body_sha256 bytea, p_key_id uuid, p_signature bytea, p_token_id uuid) IS 'Stores a batch (an array of events) of a sender that was checked, adds it to the sums, and returns how many
 events were new or replaced an older revision. A key and its signature, or an access token, vouch for it.';
 
+CREATE FUNCTION public.take_work(p_tasks text[], p_lease interval) RETURNS TABLE(id bigint, owner_id uuid, task text, args jsonb, attempts integer, lease_until timestamp with time zone)
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    SET enable_bitmapscan TO 'off'
+    SET enable_sort TO 'off'
+    AS $$
+#variable_conflict use_column
+declare
+    v_item public.work_items;
+begin
+    begin
+        update public.work_items as w
+        set lease_until = clock_timestamp() + p_lease, attempts = w.attempts + 1
+        where w.id = (
+            select f.id
+            from public.work_items as f
+            where
+                f.failed_at is null
+                and f.task = any(p_tasks)
+                and f.due_at <= clock_timestamp()
+                and case
+                    when f.lease_until is not null then f.lease_until < clock_timestamp()
+                    else
+                        f.id = (
+                            select e.id
+                            from public.work_items as e
+                            where
+                                e.owner_id = f.owner_id
+                                and e.task = f.task
+                                and e.failed_at is null
+                                and e.id > 0
+                            order by e.id
+                            limit 1
+                        )
+                        and not exists (
+                            select
+                            from public.work_items as r
+                            where
+                                r.owner_id = f.owner_id
+                                and r.task = f.task
+                                and r.lease_until is not null
+                            -- A subquery with an offset is asked row by row, not joined with all.
+                            offset 0
+                        )
+                end
+            order by f.turn, f.id
+            limit 1
+            for update of f skip locked
+        )
+        returning w.* into v_item;
+    exception when unique_violation then
+        -- Two took of one lane at once: an item with a lower number was committed later.
+        return;
+    end;
+    if v_item.id is null then
+        return;
+    end if;
+    -- What was enqueued at the same time as this one is done with it.
+    delete from public.work_items as d
+    where d.id in (
+        select s.id
+        from public.work_items as s
+        where
+            s.owner_id = v_item.owner_id
+            and s.task = v_item.task
+            and s.args = v_item.args
+            and s.lease_until is null
+            and s.failed_at is null
+        for update skip locked
+    );
+    return query
+    select v_item.id, v_item.owner_id, v_item.task, v_item.args, v_item.attempts, v_item.lease_until;
+end
+$$;
+
+COMMENT ON FUNCTION public.take_work(p_tasks text[], p_lease interval) IS 'Leases the next item of these tasks: the lowest turn first, one of each owner and task at a time, in the
+order in which they were enqueued. No row: nothing is due.';
+
 CREATE TABLE public.token_days (
     owner_id uuid NOT NULL,
     day date NOT NULL,
@@ -2290,6 +2516,48 @@ end
 $$;
 
 COMMENT ON FUNCTION public.use_access_token(p_token_sha256 bytea) IS 'Whose token this is and what it may do; no row when it is unknown or expired.';
+
+CREATE FUNCTION public.work_health(p_now timestamp with time zone DEFAULT now()) RETURNS TABLE(waiting integer, oldest_seconds double precision, dead integer)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    with alive as (
+        select
+            w.id,
+            w.owner_id,
+            w.task,
+            w.due_at,
+            w.lease_until
+        from public.work_items as w
+        where w.failed_at is null
+        limit 10000
+    ),
+
+    -- What waits behind an item that pauses after a failure waits for its owner alone.
+    first_of_lanes as (
+        select distinct on (a.owner_id, a.task)
+            a.due_at,
+            a.lease_until
+        from alive as a
+        order by a.owner_id, a.task, a.id
+    ),
+
+    dead as (
+        select w.id
+        from public.work_items as w
+        where w.failed_at is not null
+        limit 10000
+    )
+
+    select
+        (select count(*) from alive)::integer,
+        greatest(extract(epoch from p_now - min(f.due_at)), 0)::double precision,
+        (select count(*) from dead)::integer
+    from first_of_lanes as f
+    where f.lease_until is null or f.lease_until < p_now;
+$$;
+
+COMMENT ON FUNCTION public.work_health(p_now timestamp with time zone) IS 'Items that wait or run, for how long the oldest has been due, dead letters (10000: so many or more).';
 
 CREATE TABLE dashboards.readers (
     role_name text NOT NULL,
@@ -2565,7 +2833,7 @@ CREATE TABLE public.time_daily (
     same_category boolean DEFAULT false NOT NULL,
     CONSTRAINT time_daily_lane CHECK ((lane = ANY (ARRAY['human'::text, 'agent'::text, 'both'::text, 'waiting'::text]))),
     CONSTRAINT time_daily_same CHECK (((lane = 'both'::text) OR (NOT (same_project OR same_language OR same_category)))),
-    CONSTRAINT time_daily_seconds CHECK (((seconds >= 1) AND (seconds <= 90000)))
+    CONSTRAINT time_daily_seconds CHECK (((seconds >= 1) AND (seconds <= 172800)))
 );
 
 COMMENT ON TABLE public.time_daily IS 'Seconds by lane, project, language and category on a day of the owner''s zone; empty text: not named.';
@@ -2578,7 +2846,7 @@ COMMENT ON COLUMN public.time_daily.language IS 'Of the lane both: the human lan
 
 COMMENT ON COLUMN public.time_daily.category IS 'Of the lane both: the human lane''s.';
 
-COMMENT ON COLUMN public.time_daily.seconds IS 'A day has 82800 to 90000 of them where clocks change.';
+COMMENT ON COLUMN public.time_daily.seconds IS 'At most as many as the day has in its owner''s zone.';
 
 COMMENT ON COLUMN public.time_daily.same_project IS 'Of the lane both: whether the agent lane had the same project at that time.';
 
@@ -2991,6 +3259,47 @@ COMMENT ON TABLE public.token_hashes IS 'Directory: whose token it is.';
 
 COMMENT ON COLUMN public.token_hashes.token_sha256 IS 'SHA-256 of the whole token text.';
 
+CREATE TABLE public.work_items (
+    id bigint NOT NULL,
+    owner_id uuid NOT NULL,
+    task text NOT NULL,
+    args jsonb DEFAULT '{}'::jsonb NOT NULL,
+    due_at timestamp with time zone DEFAULT now() NOT NULL,
+    turn bigint DEFAULT 0 NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    lease_until timestamp with time zone,
+    failed_at timestamp with time zone,
+    error text,
+    CONSTRAINT work_items_args_size CHECK (((jsonb_typeof(args) = 'object'::text) AND (length((args)::text) <= 1000))),
+    CONSTRAINT work_items_error_length CHECK ((length(error) <= 500)),
+    CONSTRAINT work_items_one_state CHECK (((lease_until IS NULL) OR (failed_at IS NULL))),
+    CONSTRAINT work_items_task_name CHECK ((task ~ '^[a-z][a-z0-9_]{0,63}$'::text))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+
+COMMENT ON TABLE public.work_items IS 'Work that runs outside a request, one owner''s each: it waits, is leased, or is a dead letter.';
+
+COMMENT ON COLUMN public.work_items.args IS 'Ids and dates, no data: an operator sees them.';
+
+COMMENT ON COLUMN public.work_items.turn IS 'The place in the order of taking: an owner''s n-th waiting item stands behind everybody''s first n - 1.';
+
+COMMENT ON COLUMN public.work_items.attempts IS 'How often it was taken since it last made progress.';
+
+COMMENT ON COLUMN public.work_items.lease_until IS 'Somebody works on it. After this moment they are taken for dead, and the item is taken again.';
+
+COMMENT ON COLUMN public.work_items.failed_at IS 'When it failed for the last time: a dead letter.';
+
+COMMENT ON COLUMN public.work_items.error IS 'The kind of the last failure, never its message.';
+
+ALTER TABLE public.work_items ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.work_items_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 ALTER TABLE ONLY dashboards.readers
     ADD CONSTRAINT readers_identity UNIQUE NULLS NOT DISTINCT (role_name, owner_id);
 
@@ -3096,6 +3405,9 @@ ALTER TABLE ONLY public.token_hashes
 ALTER TABLE ONLY public.token_sums
     ADD CONSTRAINT token_sums_identity PRIMARY KEY (owner_id, quarter_at, source_id, provider, model, project);
 
+ALTER TABLE ONLY public.work_items
+    ADD CONSTRAINT work_items_identity PRIMARY KEY (id);
+
 CREATE INDEX readers_owner ON dashboards.readers USING btree (owner_id);
 
 CREATE INDEX batches_source_occurred ON public.batches USING btree (owner_id, source_id, last_occurred_at);
@@ -3129,6 +3441,16 @@ CREATE INDEX source_keys_source ON public.source_keys USING btree (owner_id, sou
 CREATE INDEX source_names_owner ON public.source_names USING btree (owner_id);
 
 CREATE INDEX token_hashes_owner ON public.token_hashes USING btree (owner_id, token_id);
+
+CREATE INDEX work_items_lane ON public.work_items USING btree (owner_id, task, id) WHERE ((failed_at IS NULL) AND (id > 0));
+
+CREATE UNIQUE INDEX work_items_running ON public.work_items USING btree (owner_id, task) WHERE (lease_until IS NOT NULL);
+
+CREATE INDEX work_items_same ON public.work_items USING btree (owner_id, task, args) WHERE (lease_until IS NULL);
+
+CREATE INDEX work_items_share ON public.work_items USING btree (owner_id, turn) WHERE ((failed_at IS NULL) AND (turn >= 0));
+
+CREATE INDEX work_items_turn ON public.work_items USING btree (turn, id) WHERE (failed_at IS NULL);
 
 ALTER TABLE ONLY dashboards.readers
     ADD CONSTRAINT readers_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES public.profiles(id) ON DELETE CASCADE;
@@ -3412,6 +3734,14 @@ ALTER TABLE public.token_sums ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY token_sums_select_owner ON public.token_sums FOR SELECT TO authenticated USING ((owner_id = ( SELECT auth.uid() AS uid)));
 
+ALTER TABLE public.work_items ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY work_items_delete_work ON public.work_items FOR DELETE TO vibeloom_work USING (true);
+
+CREATE POLICY work_items_select_work ON public.work_items FOR SELECT TO vibeloom_work USING (true);
+
+CREATE POLICY work_items_update_work ON public.work_items FOR UPDATE TO vibeloom_work USING (true) WITH CHECK (true);
+
 GRANT USAGE ON SCHEMA dashboards TO vibeloom_grafana;
 
 GRANT USAGE ON SCHEMA public TO anon;
@@ -3419,6 +3749,7 @@ GRANT USAGE ON SCHEMA public TO authenticated;
 GRANT USAGE ON SCHEMA public TO service_role;
 GRANT USAGE ON SCHEMA public TO vibeloom_member;
 GRANT USAGE ON SCHEMA public TO vibeloom_door;
+GRANT USAGE ON SCHEMA public TO vibeloom_work;
 GRANT USAGE ON SCHEMA public TO vibeloom_ingest;
 GRANT USAGE ON SCHEMA public TO vibeloom_query;
 GRANT USAGE ON SCHEMA public TO vibeloom_rollup;
@@ -3472,6 +3803,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.model_prices TO service_role;
 REVOKE ALL ON FUNCTION public.detailed_cost(p_prices public.model_prices[], p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_payload jsonb) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.detailed_cost(p_prices public.model_prices[], p_input bigint, p_output bigint, p_cache_read bigint, p_cache_write bigint, p_payload jsonb) TO service_role;
 
+REVOKE ALL ON FUNCTION public.enqueue(p_owner_id uuid, p_task text, p_args jsonb, p_at timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.enqueue(p_owner_id uuid, p_task text, p_args jsonb, p_at timestamp with time zone) TO vibeloom_rollup;
+
 REVOKE ALL ON FUNCTION public.ensure_deployment_owner(p_email text, p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.ensure_deployment_owner(p_email text, p_id uuid) TO vibeloom_door;
 
@@ -3512,6 +3846,9 @@ GRANT SELECT ON TABLE public.event_sums TO service_role;
 REVOKE ALL ON FUNCTION public.event_cells(p_since timestamp with time zone, p_until timestamp with time zone, p_zone text, p_by_days boolean) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.event_cells(p_since timestamp with time zone, p_until timestamp with time zone, p_zone text, p_by_days boolean) TO authenticated;
 
+REVOKE ALL ON FUNCTION public.fail_work(p_id bigint, p_lease timestamp with time zone, p_error text, p_pause interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.fail_work(p_id bigint, p_lease timestamp with time zone, p_error text, p_pause interval) TO vibeloom_work;
+
 REVOKE ALL ON FUNCTION public.find_price(p_model text, p_day date, p_mode text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_price(p_model text, p_day date, p_mode text) TO service_role;
 
@@ -3520,6 +3857,9 @@ GRANT ALL ON FUNCTION public.find_rows_without_owner() TO service_role;
 
 REVOKE ALL ON FUNCTION public.find_source_keys(p_source text) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.find_source_keys(p_source text) TO vibeloom_ingest;
+
+REVOKE ALL ON FUNCTION public.finish_work(p_id bigint, p_lease timestamp with time zone, p_more boolean) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.finish_work(p_id bigint, p_lease timestamp with time zone, p_more boolean) TO vibeloom_work;
 
 REVOKE ALL ON FUNCTION public.fold_days(p_owner_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.fold_days(p_owner_id uuid) TO vibeloom_rollup;
@@ -3590,6 +3930,9 @@ REVOKE ALL ON FUNCTION public.share_sums(p_owner_id uuid) FROM PUBLIC;
 
 REVOKE ALL ON FUNCTION public.store_events(p_owner_id uuid, p_source_id uuid, p_events jsonb, p_body_sha256 bytea, p_key_id uuid, p_signature bytea, p_token_id uuid) FROM PUBLIC;
 
+REVOKE ALL ON FUNCTION public.take_work(p_tasks text[], p_lease interval) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.take_work(p_tasks text[], p_lease interval) TO vibeloom_work;
+
 GRANT SELECT ON TABLE public.token_days TO authenticated;
 GRANT SELECT ON TABLE public.token_days TO service_role;
 
@@ -3610,6 +3953,9 @@ GRANT ALL ON FUNCTION public.usage_cost(p_prices public.model_prices[], p_input 
 
 REVOKE ALL ON FUNCTION public.use_access_token(p_token_sha256 bytea) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.use_access_token(p_token_sha256 bytea) TO vibeloom_door;
+
+REVOKE ALL ON FUNCTION public.work_health(p_now timestamp with time zone) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.work_health(p_now timestamp with time zone) TO vibeloom_front;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.deployment TO service_role;
 
@@ -3750,3 +4096,12 @@ GRANT UPDATE(source_id) ON TABLE public.source_names TO vibeloom_member;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.token_hashes TO service_role;
 GRANT SELECT,INSERT,DELETE ON TABLE public.token_hashes TO vibeloom_member;
+
+GRANT SELECT,DELETE,UPDATE ON TABLE public.work_items TO service_role;
+GRANT SELECT,DELETE ON TABLE public.work_items TO vibeloom_work;
+
+GRANT UPDATE(due_at) ON TABLE public.work_items TO vibeloom_work;
+
+GRANT UPDATE(attempts) ON TABLE public.work_items TO vibeloom_work;
+
+GRANT UPDATE(failed_at) ON TABLE public.work_items TO vibeloom_work;

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from functions.core.jobs import Job
 from functions.core.room import Room
-from functions.jobs import Job
 from infra.blocks import fill
 
 # Settings that are kept in Parameter Store or in Secrets Manager: what each is, and what there is
@@ -207,6 +207,7 @@ def _function(room: Room, jobs: Sequence[Job]) -> str:
         f"        - !If [Has{each}, !Ref Read{each}, !Ref AWS::NoValue]\n" for each in secrets
     )
     text = FUNCTION + (RETRIES if jobs else "")
+    variables += "".join(f'          {name}: "{value}"\n' for name, value in room.values.items())
     text += f"      Environment:\n        Variables:\n{DATABASE_URL}{variables}"
     text += f"      Events:\n{''.join(_events(room, jobs))}"
     text += LOG_AND_ROLE + (MAY_LEAVE_DEAD_LETTERS if jobs else "")

@@ -10,10 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "functions"
 
-# Every room has the schedule. What the jobs of other rooms import inside their functions is not
-# followed: a room runs its own jobs only.
-SCHEDULE = f"{PACKAGE}.jobs"
-ALWAYS = (SCHEDULE, f"{PACKAGE}.core")
+# Every room has the schedule, which names the jobs of all rooms. A room runs its own only, so those
+# of others are not there.
+ALWAYS = (f"{PACKAGE}.schedule", f"{PACKAGE}.core")
 DATA = "*/room.py"  # and what each room is: core merges their scopes
 
 
@@ -39,7 +38,7 @@ def needed(room: str, root: Path = ROOT) -> list[Path]:
             continue
         found.add(file)
         waiting += _parents(module)
-        waiting += _imported(root / file, follow_inner=module != SCHEDULE)
+        waiting += _imported(root / file)
     for folder in {file.parent for file in found}:
         for pattern in ("*.sql", "*.json"):
             found |= {file.relative_to(root) for file in (root / folder).glob(pattern)}
@@ -77,10 +76,9 @@ def _parents(module: str) -> Iterator[str]:
         yield module
 
 
-def _imported(file: Path, *, follow_inner: bool) -> Iterator[str]:
-    """What may be our modules among the imports of `file`; inside functions, too, if asked."""
-    tree = ast.parse(file.read_text())
-    for node in ast.walk(tree) if follow_inner else tree.body:
+def _imported(file: Path) -> Iterator[str]:
+    """What may be our modules among the imports of `file`, inside functions, too."""
+    for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -1,5 +1,5 @@
 -- The schedule of a Supabase project: pg_cron posts to /v1/jobs/<name> of the Python functions. The list of
--- jobs below is written by `python -m infra.generate` from functions/jobs.py; a test compares them.
+-- jobs below is written by `python -m infra.generate` from functions/schedule.py; a test compares them.
 --
 -- Before the first time, as postgres (VIBELOOM_JOB_TOKEN of the functions is the same token):
 --
@@ -86,7 +86,8 @@ insert into wanted (job_name, cron) values
 ('make_partitions', '17 3 * * *'),
 ('purge_expired', '41 * * * *'),
 ('refresh_days', '7 * * * *'),
-('report_health', '*/5 * * * *');
+('report_health', '*/5 * * * *'),
+('run_tasks', '*/5 * * * *');
 -- made: end
 
 select cron.unschedule(j.jobid)

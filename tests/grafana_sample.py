@@ -3,9 +3,8 @@
 from datetime import date
 from typing import Any
 
-from functions import jobs
 from functions.accounts import issue_owner_token
-from tests.support import Api, Database, Registered, register_source
+from tests.support import Api, Database, Registered, register_source, run_job
 
 ZONE = "Asia/Kathmandu"  # days begin at 18:15 UTC, in the middle of an hour
 UNPRICED = {"provider": "elsewhere", "model": "none-such-1", "input_tokens": 70, "output_tokens": 7}
@@ -37,7 +36,7 @@ def fill(database: Database) -> None:
         ("2026-11-05T06:01:00Z", "terminal", {"command": "ssh farm", "exit_code": 255}),
     )
     _add_stranger(database)
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     _send(api, desk, *_session(date(2026, 11, 8), "go", "s4"))
     _send(api, laptop, *_session(date(2026, 11, 9), "go", "s5")[3:4])  # and no refresh: days wait
 

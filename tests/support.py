@@ -46,6 +46,11 @@ def fastest_directory() -> Path | None:
     return MEMORY if roomy else None
 
 
+def examples(count: int) -> int:
+    """How many examples a slow property is tried with: `count` in CI, a quarter of it elsewhere."""
+    return count if os.environ.get("CI") else -(-count // 4)
+
+
 def fresh_process() -> None:
     """Forgets what a process remembers between requests: settings, keys, the connection."""
     from functions.core import db
@@ -55,6 +60,15 @@ def fresh_process() -> None:
     for module, name in ROOM_STATE:
         getattr(importlib.import_module(module), name).cache_clear()
     signing.key_ring._known.clear()
+
+
+def run_job(name: str) -> None:
+    """Runs a scheduled job to its end."""
+    from functions.core import jobs
+    from functions.core.work import Budget
+    from functions.schedule import JOBS
+
+    jobs.run(JOBS[name], Budget())
 
 
 @contextmanager

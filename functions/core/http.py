@@ -73,6 +73,7 @@ MAX_BODY = 64 * 1024  # bytes of a JSON body that a route declares; the largest 
 SUCCESSES = {
     200: "The request succeeded, and this is its answer.",
     201: "It was made by this request.",
+    202: "The time of a request is over, and more remains for the next one.",
     204: "The request succeeded, and the answer has no body.",
     304: "The answer is the one whose `ETag` was sent in `If-None-Match`.",
 }
@@ -367,6 +368,11 @@ def not_modified() -> dict[int, Any]:
 def created(model: type[BaseModel]) -> dict[int, Any]:
     """The 201 of a route that also answers 200 when the thing was there already."""
     return {201: _response(SUCCESSES[201], model)}
+
+
+def unfinished(model: type[BaseModel]) -> dict[int, Any]:
+    """The 202 of a route that answers 200 when all is done."""
+    return {202: _response(SUCCESSES[202], model)}
 
 
 def _one_of(names: list[str]) -> str:

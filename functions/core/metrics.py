@@ -54,6 +54,18 @@ ROLLUP_LAG = Metric(
     "How long the day that waits longest has waited for its figures",
 )
 DIRTY_DAYS = Metric("DirtyDays", "Count", "vibeloom_queue_depth", "Work that waits", ("queue",))
+WAITING_TASKS = Metric(
+    "WaitingTasks", "Count", "vibeloom_queue_depth", "Work that waits", ("queue",)
+)
+TASK_AGE = Metric(
+    "TaskAge",
+    "Seconds",
+    "vibeloom_task_age_seconds",
+    "For how long the task that waits longest has been due",
+)
+DEAD_TASKS = Metric(
+    "DeadTasks", "Count", "vibeloom_dead_tasks", "Tasks that failed for the last time"
+)
 CONNECTIONS = Metric(
     "DatabaseConnections",
     "Count",
@@ -85,6 +97,9 @@ JOB_AGE = Metric(
 GAUGES = (
     ROLLUP_LAG,
     DIRTY_DAYS,
+    WAITING_TASKS,
+    TASK_AGE,
+    DEAD_TASKS,
     CONNECTIONS,
     CONNECTIONS_LIMIT,
     SILENT_SOURCES,

@@ -7,6 +7,7 @@ without the package around them, so that whoever asks for the rooms imports none
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -33,12 +34,25 @@ SIGN_IN = OWNER | {
 }
 
 
+HOURLY = timedelta(hours=3)  # an hourly job is late when it was missed twice
+DAILY = timedelta(hours=50)
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """What a room does again and again: the function `name(budget)` of its `jobs.py`.
+
+    It says whether more of it remains for the next run.
+    """
+
+    name: str
+    cron: str  # five fields, UTC
+    late_after: timedelta  # without a success, somebody should look
+
+
 @dataclass(frozen=True)
 class Room:
-    """A folder of `functions/` that is one cloud function.
-
-    What it does on a schedule stands in functions/jobs.py, which names its room.
-    """
+    """A folder of `functions/` that is one cloud function."""
 
     name: str  # of its folder
     purpose: str  # one line, for tables and for AWS
@@ -48,8 +62,11 @@ class Room:
     tags: Mapping[str, str] = field(default_factory=dict)  # in the OpenAPI document: tag → sentence
     scopes: Mapping[str, str] = field(default_factory=dict)  # scope → what a token with it may do
     settings: frozenset[str] = frozenset()  # variables that it reads besides `EVERYWHERE`
+    values: Mapping[str, str] = field(default_factory=dict)  # variables that it is given on Lambda
     errors: frozenset[str] = frozenset()  # codes of its own, besides those of core/errors.py
     metrics: tuple[Metric, ...] = ()  # counters of its own
+    jobs: tuple[Scheduled, ...] = ()  # what it does on a schedule
+    has_tasks: bool = False  # whether the work queue holds tasks of its own, `TASKS` in tasks.py
     libraries: tuple[str, ...] = ()  # requirements of its own, besides those of core
     memory: int = 512  # MB on Lambda, where CPU comes with it
     timeout: int = 29  # s on Lambda; API Gateway gives up after 30, and nobody reads a later answer

@@ -9,11 +9,11 @@ from pathlib import Path
 from aws_lambda_powertools.event_handler import Response, content_types
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import bearer, http, metrics, openapi, readiness
+from functions.core import bearer, http, jobs, metrics, openapi, readiness
 from functions.core.config import config
 from functions.core.errors import NotFound
 from functions.front import health
-from functions.jobs import entry, late_after
+from functions.schedule import JOBS, late_after
 
 METHODS = ["GET", "HEAD"]
 
@@ -83,4 +83,4 @@ def docs(request: Request) -> Response[str]:
     )
 
 
-handler = entry(app, "front")
+handler = jobs.entry(app, "front", JOBS)

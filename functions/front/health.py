@@ -22,6 +22,9 @@ class Health:
     database_connections: int
     database_connections_limit: int
     silent_sources: int
+    waiting_tasks: int
+    task_age_seconds: float  # for how long the task that waits longest has been due
+    dead_tasks: int
 
 
 def check(now: datetime, late_after: Mapping[str, timedelta]) -> Health:
@@ -31,18 +34,22 @@ def check(now: datetime, late_after: Mapping[str, timedelta]) -> Health:
     """
     with db.transaction(Room("front", "figures are sums over everybody")) as connection:
         [row] = queries.service_health(connection)
+        [queue] = queries.work_health(connection, now=now)
         runs = list(queries.list_job_runs(connection))
     succeeded = {name: at for name, _, at in runs if at is not None}
     installed = min((first for _, first, _ in runs), default=now)
     ages = {name: now - succeeded.get(name, installed) for name in late_after}
     late = [name for name, age in ages.items() if age > late_after[name]]
-    return Health({name: age.total_seconds() for name, age in ages.items()}, late, *row)
+    return Health({name: age.total_seconds() for name, age in ages.items()}, late, *row, *queue)
 
 
 def figures(health: Health) -> Iterator[metrics.Reading]:
     """`health` as gauges."""
     yield metrics.ROLLUP_LAG, {}, health.rollup_lag_seconds
     yield metrics.DIRTY_DAYS, {"queue": "dirty_days"}, health.dirty_days
+    yield metrics.WAITING_TASKS, {"queue": "tasks"}, health.waiting_tasks
+    yield metrics.TASK_AGE, {}, health.task_age_seconds
+    yield metrics.DEAD_TASKS, {}, health.dead_tasks
     yield metrics.CONNECTIONS, {}, health.database_connections
     yield metrics.CONNECTIONS_LIMIT, {}, health.database_connections_limit
     yield metrics.SILENT_SOURCES, {}, health.silent_sources

@@ -8,6 +8,14 @@ select
     h.silent_sources
 from public.service_health() as h;
 
+-- name: work_health(now)
+-- The queue of tasks; counted up to 10,000.
+select
+    w.waiting,
+    w.oldest_seconds,
+    w.dead
+from public.work_health(:now::timestamptz) as w;
+
 -- name: list_job_runs()
 -- For the health report: a row for each job, and one for the installation.
 select

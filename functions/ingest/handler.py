@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.request import Request
 
-from functions.core import http
+from functions.core import http, jobs
 from functions.core.errors import (
     PayloadTooLarge,
     Unavailable,
@@ -14,7 +14,7 @@ from functions.core.errors import (
 from functions.core.observability import logger
 from functions.ingest import batch, service, signing
 from functions.ingest.models import Accepted, event_schema, operation
-from functions.jobs import entry
+from functions.schedule import JOBS
 
 # VibeTea's monitors may send parameters along that nobody has read so far.
 app = http.app(tolerant=["/v1/ingest"])
@@ -60,4 +60,4 @@ def ingest(request: Request) -> Response[str]:
 
 app.document_raw("/v1/ingest", operation(), Event=event_schema())
 
-handler = entry(app, "ingest")
+handler = jobs.entry(app, "ingest", JOBS)

@@ -1,7 +1,7 @@
 """What `ingest` is to the house."""
 
 from functions.core.metrics import Metric
-from functions.core.room import OWNER, Room
+from functions.core.room import DAILY, OWNER, Room, Scheduled
 
 BATCHES = Metric("Batches", "Count", "vibeloom_batches", "Batches accepted")
 EVENTS = Metric("Events", "Count", "vibeloom_events", "Events stored")
@@ -26,6 +26,7 @@ ROOM = Room(
         }
     ),
     metrics=(BATCHES, EVENTS, DUPLICATES),
+    jobs=(Scheduled("make_partitions", "17 3 * * *", DAILY),),
     libraries=("PyNaCl", "jiter"),
     memory=1024,  # checking signatures and events is CPU
     most_unzipped=45,  # a monitor waits for its cold start

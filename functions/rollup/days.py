@@ -22,10 +22,8 @@ from functions.core.db import Connection
 from functions.rollup import lanes
 
 AT_ONCE = 14  # days of one transaction
-MAX_DAYS = 400  # days of one call: a year and its edges; the hourly job goes on
-MAX_OWNERS = 200  # of one job
+MAX_DAYS = 400  # days of one call: a year and its edges; the task goes on
 RUN = 8  # days whose events are in memory at once
-LONGEST = 12.0  # s, after which a job begins nothing new: twice that is less than an HTTP door's 30
 
 ONE_DAY = timedelta(days=1)
 LOOKING = Room("rollup", "looks whose days are dirty")
@@ -38,7 +36,7 @@ HUMAN_COLUMNS = ("days", "starts", "ends", "projects", "seconds", "events")
 
 
 class Day(NamedTuple):
-    """A day of the owner's zone; 23 to 25 hours of it."""
+    """A day of the owner's zone; mostly 24 hours, in some zones and years up to 31."""
 
     day: date
     start: int  # s, Unix time
@@ -78,23 +76,22 @@ def refresh_days(owner: UUID, first: date, last: date, stop: float = math.inf) -
         done += max(claimed, 1)
 
 
-def refresh_dirty_days() -> int:
-    """Brings everybody's dirty days up to date, the longest waiting first; returns of how many.
+def refresh_dirty_days(owner: UUID, stop: float = math.inf) -> bool:
+    """Brings the dirty days of `owner` up to date; returns whether some are left after `stop`."""
+    span = _dirty_span(owner)
+    if span is None:
+        return False
+    with db.transaction(Room("rollup", "only the house writes sums")) as connection:
+        queries.fold_days(connection, owner=owner)
+    refresh_days(owner, *span, stop)
+    return _dirty_span(owner) is not None
 
-    Owners whose turn has not come after `LONGEST` are left to the next run.
-    """
-    stop = time.monotonic() + LONGEST
+
+def _dirty_span(owner: UUID) -> tuple[date, date] | None:
+    """The first and the last day that are to be computed."""
     with db.transaction(LOOKING, db.READING) as connection:
-        waiting = list(queries.dirty_owners(connection, most=MAX_OWNERS))
-    done = 0
-    for owner, first, last in waiting:
-        if time.monotonic() > stop:
-            break
-        with db.transaction(Room("rollup", "only the house writes sums")) as connection:
-            queries.fold_days(connection, owner=owner)
-        refresh_days(owner, first, last, stop)
-        done += 1
-    return done
+        span: tuple[date, date] | None = queries.dirty_span(connection, owner=owner)
+    return span
 
 
 def lane_totals(

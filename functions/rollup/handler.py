@@ -1,8 +1,8 @@
 """The roll-ups' doors: their jobs, and no others."""
 
-from functions.core import http
-from functions.jobs import entry
+from functions.core import http, jobs
+from functions.schedule import JOBS
 
 app = http.app()
 
-handler = entry(app, "rollup")
+handler = jobs.entry(app, "rollup", JOBS)

@@ -4,45 +4,34 @@ Everything that decides what may go is in the Postgres function `purge_events`; 
 around it. Killed at any moment it leaves whole steps behind, and the next run goes on.
 """
 
-import time
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
 from functions.core import db, sql
 from functions.core.actor import Room
 from functions.core.config import config
-from functions.rollup.days import LONGEST
 
 STEP = 10_000  # events a transaction: for a fraction of a second the owner's events wait
 
 queries = sql.load(__file__, "retention.sql")
 
 
-def purge_expired(now: datetime) -> int:
-    """Purges what is older than the deployment's or its owner's limit at `now`; returns how many.
+def purge_expired(owner: UUID, now: datetime, is_over: Callable[[], bool] = lambda: False) -> bool:
+    """Purges what of `owner` is older than the deployment's or their own limit at `now`.
 
-    Days whose daily figures wait to be computed are left for the next run, and so is what is not
-    done after `LONGEST`.
+    Days whose daily figures wait to be computed are left for the next run. Returns whether it left
+    off because `is_over` said so.
     """
-    months = config().retention_months
-    with db.transaction(Room("rollup", "retention is the house's duty to everybody")) as connection:
-        owners = [owner for (owner,) in queries.list_retained(connection, months=months)]
-    purged = 0
-    stop = time.monotonic() + LONGEST
-    for owner in owners:
-        if time.monotonic() > stop:
-            break
-        while time.monotonic() <= stop:
-            gone = _purge_step(owner, months, now)
-            purged += gone
-            if gone < STEP:
-                break
-    return purged
+    while _purge_step(owner, now) == STEP:
+        if is_over():
+            return True
+    return False
 
 
-def _purge_step(owner: UUID, months: int | None, now: datetime) -> int:
+def _purge_step(owner: UUID, now: datetime) -> int:
     with db.transaction(Room("rollup", "retention is the house's duty to everybody")) as connection:
         gone: int = queries.purge_events(
-            connection, owner_id=owner, months=months, now=now, limit=STEP
+            connection, owner_id=owner, months=config().retention_months, now=now, limit=STEP
         )
     return gone

@@ -18,16 +18,14 @@ where d.owner_id = :owner::uuid and d.day between :first::date and :last::date
 order by d.day
 limit :most::integer;
 
--- name: dirty_owners(most)
--- Who has days to be computed, the longest waiting first.
+-- name: dirty_span(owner)^
+-- The first and the last dirty day; no row: there is none.
 select
-    d.owner_id,
     min(d.day) as first,
     max(d.day) as last
 from public.dirty_days as d
-group by d.owner_id
-order by min(d.waits_since)
-limit :most::integer;
+where d.owner_id = :owner::uuid
+having count(*) > 0;
 
 -- name: wait_for_day(owner, first, last)
 -- Waits for whoever is marking the first dirty day, holding nothing meanwhile.

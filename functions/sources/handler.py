@@ -7,7 +7,7 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler import Depends, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
-from functions.core import http
+from functions.core import http, jobs
 from functions.core.actor import User
 from functions.core.config import SOURCE_NAME
 from functions.core.door import BODY_REFUSALS, REFUSALS, may
@@ -20,7 +20,7 @@ from functions.core.errors import (
     TooManyKeys,
 )
 from functions.core.parameters import CURSOR, Limit
-from functions.jobs import entry
+from functions.schedule import JOBS
 from functions.sources import service
 from functions.sources.models import (
     Challenge,
@@ -157,4 +157,4 @@ def revoke_key(
     return http.empty()
 
 
-handler = entry(app, "sources")
+handler = jobs.entry(app, "sources", JOBS)

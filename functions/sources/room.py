@@ -1,6 +1,6 @@
 """What `sources` is to the house."""
 
-from functions.core.room import SIGN_IN, Room
+from functions.core.room import HOURLY, SIGN_IN, Room, Scheduled
 
 ROOM = Room(
     name="sources",
@@ -13,5 +13,6 @@ ROOM = Room(
     },
     settings=SIGN_IN,
     errors=frozenset({"invalid_proof"}),
+    jobs=(Scheduled("delete_expired_challenges", "43 * * * *", HOURLY),),
     libraries=("PyNaCl", "PyJWT[crypto]"),
 )

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Made by `python -m infra.generate` from functions/jobs.py; edit that.
+# Made by `python -m infra.generate` from the jobs in functions/*/room.py; edit those.
 #
 # Gives Cloud Scheduler the jobs of a service on Cloud Run, or corrects those that are there:
 #
@@ -20,8 +20,9 @@ job() { # job NAME CRON, in UTC
         --attempt-deadline 60s
 }
 
-job refresh_days '7 * * * *'
-job make_partitions '17 3 * * *'
-job purge_expired '41 * * * *'
-job delete_expired_challenges '43 * * * *'
 job report_health '*/5 * * * *'
+job make_partitions '17 3 * * *'
+job refresh_days '7 * * * *'
+job purge_expired '41 * * * *'
+job run_tasks '*/5 * * * *'
+job delete_expired_challenges '43 * * * *'

@@ -10,7 +10,7 @@ SCRIPT = Path(__file__).with_name("cloud-scheduler.sh")
 
 HEAD = f"""\
 #!/usr/bin/env bash
-# Made by `python -m infra.generate` from functions/jobs.py; edit that.
+# Made by `python -m infra.generate` from the jobs in functions/*/room.py; edit those.
 #
 # Gives Cloud Scheduler the jobs of a service on Cloud Run, or corrects those that are there:
 #

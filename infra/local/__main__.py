@@ -33,7 +33,7 @@ def main() -> int:
             demo.show(stack, token, console)
         home = stack.settings.home
         say(f"\nVibeloom answers at {stack.settings.url}")
-        say(f"  logs   {home}/gateway.log, ticker.log, postgres.log")
+        say(f"  logs   {home}/gateway.log, worker.log, postgres.log")
         say(f"  token  {token}")
         say("  stop   Ctrl-C\n")
 

@@ -1,4 +1,4 @@
-"""The local stack: Postgres, migrations, gateway and ticker, kept alive until told to stop.
+"""The local stack: Postgres, migrations, gateway and worker, kept alive until told to stop.
 
 One supervisor process owns them. Ctrl-C or SIGTERM stops what it started, in order; if it is killed
 itself, the next start ends or adopts what it left.
@@ -31,7 +31,13 @@ from migrations.apply import MigrationError
 
 READY_SECONDS = 90.0  # the gateway imports every room before it answers
 GATEWAY_GRACE = 35.0  # gunicorn gives requests in flight 30 s
-TICKER_GRACE = 15.0  # a job is bounded, and may be cut off: it is done again later
+# An owner with a very large history needs longer transactions than a request may take.
+WORKER_LIMITS = {
+    "VIBELOOM_STATEMENT_TIMEOUT_SECONDS": "400",
+    "VIBELOOM_TRANSACTION_TIMEOUT_SECONDS": "420",
+    "VIBELOOM_IDLE_TRANSACTION_TIMEOUT_SECONDS": "300",
+}
+WORKER_GRACE = 15.0  # a task is bounded, and may be cut off: it is done again later
 
 
 class StackError(Exception):
@@ -61,7 +67,7 @@ class Stack:
     server: postgres.Server | None = None  # None for an administrator's
     server_backoff: Backoff = field(default_factory=Backoff)
     gateway: Child | None = None
-    ticker: Child | None = None
+    worker: Child | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -94,8 +100,10 @@ class Stack:
         self.gateway = self._child("gateway", *command[1:], THREADS="1")
         self.gateway.start()
         self._wait_until_ready(self.gateway)
-        self.ticker = self._child("ticker", "-m", "infra.local.ticker")
-        self.ticker.start()
+        chosen = WORKER_LIMITS.keys() & self.settings.environment.keys()
+        limits = {} if chosen else WORKER_LIMITS
+        self.worker = self._child("worker", "-m", "functions.work", "run", **limits)
+        self.worker.start()
 
     def watch(self) -> NoReturn:
         """Keep everything alive; never returns, StopRequestedError ends it."""
@@ -103,7 +111,7 @@ class Stack:
             time.sleep(0.25)
             now = time.monotonic()
             self._keep_postgres_alive(now)
-            for child in (self.gateway, self.ticker):
+            for child in (self.gateway, self.worker):
                 if child is not None:
                     child.keep_alive(now, self.say)
 
@@ -111,8 +119,8 @@ class Stack:
         """Stop what was started: requests in flight are answered first, the database goes last."""
         if self.gateway is not None:
             self.gateway.stop(GATEWAY_GRACE)
-        if self.ticker is not None:
-            self.ticker.stop(TICKER_GRACE)
+        if self.worker is not None:
+            self.worker.stop(WORKER_GRACE)
         children.end(self.secrets.stack_id, patience=5.0)
         if self.server is not None:
             self.server.stop()

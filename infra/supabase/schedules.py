@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from functions.jobs import Job
+from functions.core.jobs import Job
 
 
 def rows(jobs: Iterable[Job]) -> str:

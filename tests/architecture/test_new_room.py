@@ -14,7 +14,7 @@ from tests.unit.sam.templates import Loader, Stack
 
 ROOM = """
 from functions.core.metrics import Metric
-from functions.core.room import SIGN_IN, Room
+from functions.core.room import HOURLY, SIGN_IN, Room, Scheduled
 
 HONEY = Metric("Honey", "Count", "vibeloom_honey", "Jars filled")
 ROOM = Room(
@@ -28,6 +28,7 @@ ROOM = Room(
     errors=frozenset({"no_honey"}),
     metrics=(HONEY,),
     libraries=("PyJWT[crypto]", "httpx"),
+    jobs=(Scheduled("fill_jars", "5 * * * *", HOURLY),),
     memory=256,
 )
 """
@@ -37,11 +38,11 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler import Depends, Response
 from pydantic import BaseModel
 
-from functions.core import http
+from functions.core import http, jobs
 from functions.core.actor import User
 from functions.core.door import REFUSALS, may
 from functions.core.errors import ApiError
-from functions.jobs import entry
+from functions.schedule import JOBS
 
 
 class NoHoney(ApiError):
@@ -68,16 +69,17 @@ def count_jars(user: Annotated[User, Depends(may("honey:read"))]) -> Response[st
     raise NoHoney
 
 
-handler = entry(app, "bees")
+handler = jobs.entry(app, "bees", JOBS)
 '''
-# The folder is searched for rooms as `functions/` itself is; a job is still a line of jobs.py.
+WORK = """
+def fill_jars(budget):
+    return False
+"""
+# The folder is searched for rooms as `functions/` itself is.
 SETUP = """
 import json, sys
-from datetime import timedelta
 import functions
 functions.__path__.append(sys.argv[1])
-from functions.jobs import JOBS, Job
-JOBS["fill_jars"] = Job("fill_jars", "5 * * * *", "bees", lambda: None, timedelta(hours=3))
 """
 GENERATE = """
 from functions.core.room import counters, scopes
@@ -109,7 +111,12 @@ def bees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one room in it."""
     folder = tmp_path_factory.mktemp("rooms")
     (folder / "bees").mkdir()
-    for name, text in (("__init__", ""), ("room", ROOM), ("handler", HANDLER)):
+    for name, text in (
+        ("__init__", ""),
+        ("room", ROOM),
+        ("handler", HANDLER),
+        ("jobs", WORK),
+    ):
         (folder / "bees" / f"{name}.py").write_text(text)
     return folder
 

@@ -13,8 +13,8 @@ import functions
 from functions.core import errors
 from functions.core.door import scopes_of
 from functions.core.room import OWNER, SIGN_IN, Room, RoomConflict, rooms, scopes
-from functions.jobs import JOBS
 from functions.rooms import room_of
+from functions.schedule import JOBS
 
 ROOT = Path(__file__).parents[2]
 ALL = {room.name: room for room in rooms()}

@@ -13,7 +13,7 @@ os.environ.setdefault("VIBELOOM_DATABASE_URL", "postgresql://nobody@/nowhere")
 
 from rich.console import Console
 
-from tests.bench import client_start, figures, ingest, lambda_start, monitor, query, startup
+from tests.bench import client_start, figures, ingest, lambda_start, monitor, query, queue, startup
 from tests.e2e.stack_fixture import running_stack
 
 KEPT = Path("bench.json")
@@ -33,6 +33,7 @@ def main() -> int:
         with running_stack() as stack:
             found += ingest.measure(stack, status.update)
             found += query.measure(stack, status.update)
+            found += queue.measure(stack, status.update)
     figures.show(found, console)
     figures.write(found, KEPT)
     console.print(f"{time.monotonic() - began:.0f} s; kept in {KEPT}")

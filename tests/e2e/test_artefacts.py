@@ -17,6 +17,8 @@ import pytest
 from sam import archive, build, bytecode, licences, sources
 from sam.target import BuildError, lambda_target
 
+pytestmark = pytest.mark.deployment("sam", "requirements")
+
 ARM64 = lambda_target("arm64")
 EM_AARCH64 = 183  # e_machine in the ELF header, as the processor's ABI has it
 LAMBDA_GLIBC = 34  # 2.34, of Amazon Linux 2023

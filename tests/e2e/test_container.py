@@ -15,13 +15,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 from infra import serving
 from tests.e2e.container_fixture import PATIENCE, SECRETS, Host, running_host, wait_for
 from tests.e2e.image_fixture import FOLDER
 from tests.e2e.stack_fixture import Gateway, free_port
 from tests.support import Answer, Registered, register_source
 from tests.tools import require
+
+pytestmark = pytest.mark.deployment(
+    "infra/container", "infra/serving.py", "requirements", "functions/gateway.py"
+)
 
 HALF_SENT = b"POST /v1/ingest HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n["
 SILENT = 20  # connections of clients that say nothing; ten for each worker
@@ -64,8 +68,8 @@ def refuses(gateway: Gateway) -> bool:
 
 def test_nothing_but_the_image_is_imported(host: Host) -> None:
     """Every module of every room, of the migrations and of the jobs is the image's own."""
-    modules = ["functions.gateway", "functions.rooms", "functions.jobs", "migrations.apply"]
-    modules += ["infra.local.ticker", "infra.container.setup", "infra.container.issue_token"]
+    modules = ["functions.gateway", "functions.rooms", "functions.schedule", "migrations.apply"]
+    modules += ["functions.work.worker", "infra.container.setup", "infra.container.issue_token"]
     script = (
         "import importlib, json, sys\n"
         f"for name in {modules}: importlib.import_module(name)\n"
@@ -345,15 +349,15 @@ def _taken(gateway: Gateway, client: socket.socket) -> bool:
 # --- the jobs, and what is left ----------------------------------------------------------------
 
 
-def test_the_ticker_does_every_job(host: Host, tmp_path: Path) -> None:
+def test_the_worker_does_every_job(host: Host, tmp_path: Path) -> None:
     """Each at the start; SIGTERM ends it with exit code 0."""
-    log = tmp_path / "ticker.log"
+    log = tmp_path / "worker.log"
     with log.open("wb") as output:
-        ticker = host.image.start(host.command("jobs"), output, **host.environment("jobs"))
+        worker = host.image.start(host.command("jobs"), output, **host.environment("jobs"))
     done: set[str] = set()
 
     def all_done() -> bool:
-        assert ticker.poll() is None, log.read_text()
+        assert worker.poll() is None, log.read_text()
         for line in log.read_text().splitlines():
             if line.startswith("{") and line.endswith("}"):
                 said = json.loads(line)
@@ -362,8 +366,8 @@ def test_the_ticker_does_every_job(host: Host, tmp_path: Path) -> None:
         return done == JOBS.keys()
 
     wait_for(all_done)
-    ticker.terminate()
-    assert ticker.wait(PATIENCE) == 0
+    worker.terminate()
+    assert worker.wait(PATIENCE) == 0
 
 
 def test_only_tmp_was_written_to(host: Host) -> None:

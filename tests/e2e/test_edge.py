@@ -29,6 +29,8 @@ from tests.e2e.stack_fixture import Gateway, Stack
 from tests.e2e.test_monitor import registered
 from tests.support import Answer, Registered, register_source
 
+pytestmark = pytest.mark.deployment("supabase", "functions/gateway.py", "tests/e2e/edge_fixture.py")
+
 SENT = "select e.id, e.payload from events as e join sources as s on s.id = e.source_id"
 
 

@@ -18,6 +18,8 @@ from tests import tools
 from tests.e2e.edge_fixture import Upstream, answering, running_edge
 from tests.e2e.stack_fixture import ROOT, environment
 
+pytestmark = pytest.mark.deployment("supabase", "tests/e2e/edge_fixture.py")
+
 README = ROOT / "supabase/README.md"
 REF = "abcdefghijklmnopqrst"
 

@@ -20,9 +20,12 @@ from tests.e2e.edge_fixture import (
 )
 from tests.e2e.stack_fixture import free_port, running_gateway
 
+pytestmark = pytest.mark.deployment("supabase", "tests/e2e/edge_fixture.py")
+
 # Settings from the request, so that one process shows all of them.
 VARIANTS = """
 import {{ forwarder }} from "{shared}";
+
 Deno.serve((request: Request) => {{
   const upstream = request.headers.get("x-upstream") ?? undefined;
   const timeoutMs = Number(request.headers.get("x-timeout") ?? 20_000);

@@ -20,6 +20,10 @@ from infra.local import postgres
 from tests.e2e.stack_fixture import WORKERS, Gateway, Stack
 from tests.support import Answer, Registered, proof, register_source
 
+pytestmark = pytest.mark.deployment(
+    "functions/ingest", "functions/core/db.py", "infra/local/postgres.py"
+)
+
 ROUNDS = 50  # of each kind of kill
 BATCH = 50  # events
 CLIENTS = 2

@@ -13,13 +13,17 @@ from typing import Any
 import psutil
 import pytest
 
-from functions.jobs import JOBS
 from functions.rooms import routes
+from functions.schedule import JOBS
 from infra.local import postgres
 from sam import sources
 from tests.e2e.lambda_fixture import Lambdas, answered, running_lambdas
 from tests.e2e.lambda_runtime import PYTHON, NotStarted, environment
 from tests.support import Answer, Registered, gateway_event, register_source
+
+pytestmark = pytest.mark.deployment(
+    "sam", "requirements", "functions/core", "tests/e2e/lambda_runtime.py"
+)
 
 SEQUENCE = 60  # events
 FIRST_REQUESTS = {

@@ -16,6 +16,8 @@ import pytest
 from infra.local import postgres
 from infra.local.postgres import THROWAWAY, PostgresError, Server, start
 
+pytestmark = pytest.mark.deployment("infra/local")
+
 
 @pytest.fixture
 def data() -> Iterator[Path]:

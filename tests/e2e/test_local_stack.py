@@ -21,6 +21,8 @@ import pytest
 
 from infra.local import children, postgres
 
+pytestmark = pytest.mark.deployment("infra/local", "infra/serving.py", "functions/gateway.py")
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
 SETTINGS = ("PORT", "WORKERS", "DATABASE_URL", "VIBELOOM_HOME", "VIBELOOM_DATABASE_URL")
@@ -180,7 +182,7 @@ def test_a_second_start_keeps_the_data_and_the_token(place: Place) -> None:
 
 
 def test_after_kill_9_of_the_supervisor_the_next_start_takes_over(place: Place) -> None:
-    """The gateway and ticker left behind are ended, the Postgres is adopted, the data is there."""
+    """The gateway and worker left behind are ended, the Postgres is adopted, the data is there."""
     run = place.serve()
     token = place.token
     left = {process.pid for process in place.processes()}

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from tests.e2e.stack_fixture import Stack
-from tests.support import Registered, event_id, register_source
+from tests.support import Registered, event_id, examples, register_source
 
 # Every call goes to one running stack: time is its business, and so are fixtures used again.
 bounded = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -65,7 +65,7 @@ def test_the_document_holds(
 def fuzz(strategy: st.SearchStrategy[Any], check: Callable[[Any, bool], None]) -> None:
     """Runs `check` with cases of one operation, as somebody known or not."""
 
-    @settings(bounded, max_examples=25)
+    @settings(bounded, max_examples=examples(25))
     @given(case=strategy, known=st.sampled_from([True, True, True, False]))
     def run(case: Any, known: bool) -> None:
         check(case, known)
@@ -182,7 +182,7 @@ def test_what_is_accepted_reads_back_equal(stack: Stack, fuzzed: Registered) -> 
     """A signed batch of any JSON is stored as it is, or refused with a 4xx."""
     seen: dict[int, int] = {}
 
-    @settings(bounded, max_examples=250)
+    @settings(bounded, max_examples=examples(250))
     @given(batch=batches(), ascii_only=st.booleans())
     def run(batch: tuple[list[dict[str, Any]], str | None], ascii_only: bool) -> None:
         events, number = batch

@@ -57,10 +57,10 @@ CORE = {
         "test_revocation_waits_for_a_batch_under_way",
         "test_concurrent_batches_with_the_same_events",
     ],
-    "test_counting": [
-        "test_a_run_counts_each_batch_once",
-        "test_a_run_killed_half_way_changes_nothing",
-        "test_two_owners_are_counted_apart",
+    "test_sums": [
+        "test_what_is_stored_is_summed",
+        "test_writers_of_the_same_sums_lose_nothing",
+        "test_a_writer_killed_half_way_changes_nothing",
     ],
     "test_query": [
         "test_the_answer_is_the_contract",
@@ -69,6 +69,14 @@ CORE = {
     ],
     "test_jobs": ["test_the_schedule_runs_a_job"],
     "test_round_trips": [],
+    "test_work": [
+        "test_no_change_is_missed_by_a_run_that_began_before_it",
+        "test_an_owner_who_always_fails_stops_nobody",
+        "test_a_worker_that_died_is_replaced_after_its_lease",
+        "test_whoever_lost_the_lease_changes_nothing",
+        "test_no_transaction_is_open_while_a_task_runs",
+    ],
+    "test_isolation": ["test_a_purge_that_takes_long_lets_others_go_on"],
 }
 
 

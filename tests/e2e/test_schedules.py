@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 from tests.e2e.stack_fixture import ROOT, Gateway, Stack, running_gateway
 from tests.support import Answer, Registered, register_source
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from nacl.signing import SigningKey
 
-from tests.support import Api, Database, Registered, proof, register_source
+from tests.support import Api, Database, Registered, proof, register_source, run_job
 
 STRANGER_SCOPES = ["query:read", "sources:read", "sources:write", "tokens:read", "tokens:write"]
 
@@ -71,14 +71,13 @@ def test_registration_proves_possession(api: Api, owner_token: str, stranger_tok
 
 def test_an_old_challenge_is_worth_nothing(api: Api, owner_token: str, database: Database) -> None:
     """It lives for ten minutes, and the hourly job clears it."""
-    from functions import jobs
 
     key = SigningKey.generate()
     nonce = challenge(api, owner_token)
     database.rows("update key_challenges set expires_at = now() - interval '1 second'")
     answer = api("POST", "/v1/sources", {"name": "m", **proof("m", key, nonce)}, token=owner_token)
     assert answer.error == "invalid_proof"
-    jobs.run("delete_expired_challenges")
+    run_job("delete_expired_challenges")
     assert database.value("select count(*) from key_challenges") == 0
 
 

@@ -15,14 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from functions import jobs
 from functions.rollup import failures
 from functions.rollup.failures import Failure, Key, Run
 from functions.rollup.recompute import recompute_failures
 from tests.functional.test_grafana import COLUMNS, LOGIN, WORK, check_shape, reader
 from tests.grafana import Asked, expand, panels
 from tests.sums import delete_events
-from tests.support import Api, Database, Registered, register_source
+from tests.support import Api, Database, Registered, examples, register_source, run_job
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 PERIOD = "from=2026-11-10&to=2026-11-11"
@@ -347,7 +346,7 @@ def test_every_work_panel_fills_from_what_a_monitor_sends(
         event(10, "activity", place),
     ]
     assert laptop.send(api, events).status == 200
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     owner = str(database.value("select id from profiles"))
     database.rows(f"alter role {LOGIN} login")
     database.rows("insert into dashboards.readers (role_name) values (%s)", LOGIN)
@@ -496,7 +495,7 @@ steps = st.lists(
 
 @given(steps, st.randoms(use_true_random=False))
 @settings(
-    max_examples=100,
+    max_examples=examples(100),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

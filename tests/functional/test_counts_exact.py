@@ -12,14 +12,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from functions import jobs
 from functions.core.actor import User
 from functions.query.counts import counts
 from functions.query.counts.models import TimelineAsked
 from functions.query.summary import summary
 from functions.query.tokens import tokens
 from tests.sums import assert_exact, delete_events
-from tests.support import Api, Database, Registered, as_role, register_source
+from tests.support import (
+    Api,
+    Database,
+    Registered,
+    as_role,
+    examples,
+    register_source,
+    run_job,
+)
 
 GROUPINGS = ("kind", "project", "language", "source", "none")
 MEASURES = (
@@ -79,7 +86,7 @@ MOMENTS = st.integers(0, 270 * 86_400).map(
     folded=st.booleans(),
 )
 @settings(
-    max_examples=25,
+    max_examples=examples(25),
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -179,7 +186,7 @@ def test_an_answer_is_the_same_from_days_and_from_quarters(
         for monitor in (laptop, desk):
             assert monitor.send(api, some_events(monitor, chance, 25)).status == 200
     database.rows("select make_event_partitions()")
-    jobs.run("refresh_days")  # the score has nothing to wait for
+    run_job("refresh_days")  # the score has nothing to wait for
     expected = answers(api, owner_token)
     assert sum(answer["totals"].get("events", 1) > 0 for answer in expected.values()) > 60
     for zone in ("Asia/Kathmandu", "America/Sao_Paulo", "Europe/Berlin", "UTC"):

@@ -100,10 +100,13 @@ def test_a_purge_under_way_is_waited_for(
 
 
 REFRESHER = """
-from functions.rollup.days import refresh_dirty_days
+from functions.core import work
+from functions.core.work import Budget
+from functions.rollup.tasks import TASKS, enqueue_refreshes
 import sys
 while not sys.stdin.closed and sys.stdin.readline():
-    refresh_dirty_days()
+    enqueue_refreshes()
+    work.drain(TASKS, Budget())
     print("done", flush=True)
 """
 

@@ -20,7 +20,15 @@ from functions.rollup.days import refresh_dirty_days
 from functions.rollup.recompute import recompute_failures
 from tests.functional.test_sums import store
 from tests.sums import RECOUNTS, assert_exact
-from tests.support import Api, Database, Registered, change_profile, event_id, register_source
+from tests.support import (
+    Api,
+    Database,
+    Registered,
+    change_profile,
+    event_id,
+    register_source,
+    run_job,
+)
 
 AT = datetime(2026, 11, 2, 10, 7, tzinfo=UTC)
 SCOPES = ["profile:read", "profile:write", "query:read", "sources:read", "sources:write"]
@@ -84,7 +92,7 @@ def live(api: Api, person: Person, count: int = 60) -> None:
     for monitor in (person.laptop, person.desktop):
         events = some_events(monitor, count)
         assert monitor.send(api, events).json["inserted"] == count
-    refresh_dirty_days()
+    run_job("refresh_days")
 
 
 def tables_of_owners(database: Database) -> dict[str, str]:
@@ -163,14 +171,14 @@ def test_the_days_of_a_deleted_source_are_computed_anew(
     ada = meet("ada")
     daily = ("time_daily", "session_daily", "error_episodes", "agent_runs")
     assert ada.laptop.send(api, some_events(ada.laptop, 40)).status == 200
-    refresh_dirty_days()
+    run_job("refresh_days")
     before = rows_of(database, ada.id)
     assert ada.desktop.send(api, some_events(ada.desktop, 40, hours=4)).status == 200
-    refresh_dirty_days()
+    run_job("refresh_days")
     assert rows_of(database, ada.id)["session_daily"] != before["session_daily"]
     while not database.value(SOURCE_STEP, ada.id, ada.desktop.id, 15):
         pass
-    refresh_dirty_days()
+    run_job("refresh_days")
     after = rows_of(database, ada.id)
     assert {name: after.get(name) for name in daily} == {name: before.get(name) for name in daily}
 
@@ -431,7 +439,7 @@ def test_deletions_beside_everything_else_do_not_deadlock(
 
     def refresh() -> None:
         while not gone.is_set():
-            refresh_dirty_days()
+            refresh_dirty_days(UUID(ada.id))
 
     at_once(
         write(ada.laptop),
@@ -493,7 +501,7 @@ def test_an_account_goes_while_its_errors_are_computed(
     ada = meet("ada")
     events = some_events(ada.laptop, 9)
     assert ada.laptop.send(api, events).status == 200
-    refresh_dirty_days()
+    run_job("refresh_days")
     make_deletions_slow(database, "agent_runs")
     days = (AT.date() - timedelta(days=1), AT.date())
 

@@ -23,7 +23,7 @@ from functions.rollup import failures
 from functions.rollup.failures import Failure, Run
 from functions.rollup.recompute import recompute_failures
 from tests.sums import delete_events
-from tests.support import Api, Database, Registered
+from tests.support import Api, Database, Registered, examples
 
 ZONE = ZoneInfo("Asia/Kathmandu")  # days that begin at 18:15 UTC
 FIRST = datetime(2026, 8, 1, tzinfo=UTC)
@@ -120,7 +120,7 @@ steps = st.lists(
 
 @given(steps, st.randoms(use_true_random=False))
 @settings(
-    max_examples=100,
+    max_examples=examples(100),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -292,6 +292,7 @@ def test_only_terminal_events_are_read(database: Database, admin: psycopg.Connec
     """The raw events of a stretch come from the index of the few kinds, month by month."""
     from functions.rollup.recompute import queries
 
+    admin.execute("select make_event_partitions()")
     ran(admin, FIRST, 1)
     admin.execute("set enable_seqscan = off")
     plan = "\n".join(

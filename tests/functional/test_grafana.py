@@ -13,11 +13,10 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from functions import jobs
 from infra.local import postgres
 from tests.grafana import Asked, Panel, expand, panels, variables
 from tests.grafana_sample import fill
-from tests.support import Api, Database, fresh_process
+from tests.support import Api, Database, fresh_process, run_job
 
 LOGIN = "vibeloom_grafana"
 DAYS = "from=2026-11-01&to=2026-11-10"
@@ -188,7 +187,7 @@ def test_time_is_what_the_query_room_says(sample: Sample, api: Api, owner_token:
     panel = {
         lane: f"{name} time by language" for lane, name in (("human", "Coding"), ("agent", "Agent"))
     }
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     for lane, title in panel.items():
         rows = sample.day(title)
         for by, key in (("day", "time"), ("language", "metric")):
@@ -235,7 +234,7 @@ def test_tokens_and_cost_are_what_the_query_room_says(
 
 def test_errors_are_what_the_query_room_says(sample: Sample, api: Api, owner_token: str) -> None:
     """Begun and fixed by day, by class, and the two figures above them."""
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     answer = api("GET", f"/v1/query/errors?{DAYS}", token=owner_token).json
     assert answer["totals"]["introduced"] == 9
     drawn = {
@@ -339,7 +338,7 @@ def test_lags_are_measured_from_the_right_end(sample: Sample, database: Database
     assert 7_200 <= longest["waits for"] < 7_260
     assert 60 <= longest["changed before"] < 120
     assert 0 <= other["waits for"] < 60
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     [lag] = sample.health("Roll-up lag")
     assert float(*lag.values()) == 0
     assert sample.health("Days that wait") == []

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from functions import jobs
 from functions.core.config import config
 from functions.front import health
 from functions.gateway import Context, room_handler
-from functions.jobs import JOBS
-from tests.support import Api, Database, Registered, fresh_process
+from functions.schedule import JOBS, late_after
+from tests.support import Api, Database, Registered, fresh_process, run_job
 
-check = partial(health.check, late_after=jobs.late_after())
+check = partial(health.check, late_after=late_after())
 TOKEN = "metrics-token-of-thirty-two-characters"
 
 
@@ -90,22 +89,52 @@ def test_computed_is_not_waiting(database: Database, api: Api, laptop: Registere
     laptop.send(api, [laptop.event()])
     before = check(datetime.now(UTC))
     assert (before.dirty_days > 0, before.rollup_lag_seconds > 0) == (True, True)
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     after = check(datetime.now(UTC))
     assert (after.dirty_days, after.rollup_lag_seconds) == (0, 0)
+
+
+def test_tasks_that_wait_and_that_are_dead(database: Database) -> None:
+    """How many, and for how long the oldest has been due; a pause and a lease are no waiting."""
+    database.rows("insert into profiles (email) values ('a@x'), ('b@x'), ('c@x'), ('d@x')")
+    database.rows(
+        "select enqueue(id, 'refresh_days', '{}', now() - interval '1 hour') from profiles"
+    )
+    states = (
+        "lease_until = now() + interval '1 minute'",
+        "due_at = now() + interval '1 minute'",
+        "failed_at = now()",
+    )
+    for number, state in enumerate(states):
+        database.rows(
+            f"update work_items set {state}"
+            " where id = (select id from work_items order by id offset %s limit 1)",
+            number,
+        )
+    database.rows(
+        "select enqueue(owner_id, 'refresh_days', '{\"n\": 1}', now() - interval '2 hours')"
+        " from work_items where due_at > now()"
+    )
+    found = check(datetime.now(UTC))
+    assert (found.waiting_tasks, found.dead_tasks) == (4, 1)
+    assert 3_600 <= found.task_age_seconds < 3_660
+    database.rows("delete from work_items")
+    found = check(datetime.now(UTC))
+    assert (found.waiting_tasks, found.task_age_seconds, found.dead_tasks) == (0, 0, 0)
 
 
 def test_a_job_is_late_when_its_success_is_too_long_ago(database: Database) -> None:
     """A failure does not count, and a job that never ran is as old as the schedule."""
     for name in JOBS:
-        jobs.run(name)
+        run_job(name)
     now = datetime.now(UTC)
     assert check(now).late_jobs == []
-    first = min(JOBS.values(), key=lambda job: job.late_after)
-    late = first.late_after + timedelta(seconds=1)
-    assert check(now + late).late_jobs == [first.name]
+    soonest = min(job.late_after for job in JOBS.values())
+    first = [job.name for job in JOBS.values() if job.late_after == soonest]
+    late = soonest + timedelta(seconds=1)
+    assert check(now + late).late_jobs == first
     database.rows("update job_runs set failed_at = now() + %s", late)
-    assert check(now + late).late_jobs == [first.name]
+    assert check(now + late).late_jobs == first
     assert set(check(now + timedelta(days=4)).late_jobs) == set(JOBS)
 
 

@@ -1,17 +1,17 @@
 """The doors of jobs: the schedule's event, HTTP with the job token, and the note of each run."""
 
+import io
 import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from functions import jobs
 from functions.core.config import config
 from functions.gateway import Context, room_handler
-from functions.jobs import JOBS
 from functions.rooms import room_of, routes
-from tests.support import Api, Database, Registered, fresh_process
+from functions.schedule import JOBS
+from tests.support import Api, Database, Registered, fresh_process, run_job
 
 TOKEN = "job-token-of-thirty-two-characters-"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -97,7 +97,7 @@ def test_a_failed_job_is_noted_and_fails(
     database: Database, laptop: Registered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The scheduler has to learn of it; the last success stays known."""
-    jobs.run("make_partitions")
+    run_job("make_partitions")
     succeeded = noted(database, "make_partitions")["succeeded_at"]
     database.rows("alter function make_event_partitions rename to make_no_partitions")
     with pytest.raises(Exception, match="our side"):
@@ -105,6 +105,53 @@ def test_a_failed_job_is_noted_and_fails(
     note = noted(database, "make_partitions")
     assert (note["runs"], note["failures"], note["succeeded_at"]) == (2, 1, succeeded)
     assert note["failed_at"] > succeeded
+
+
+def test_a_request_s_time_is_not_exceeded(
+    with_token: None, api: Api, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """202 says that more remains; the next request goes on with it."""
+    database.rows("insert into profiles (email) values ('a@localhost'), ('b@localhost')")
+    database.rows("select enqueue(id, 'refresh_days') from profiles")
+    monkeypatch.setattr("functions.core.jobs.HTTP_SECONDS", 0.0)
+    answer = api("POST", "/v1/jobs/run_tasks", headers=BEARER)
+    assert (answer.status, answer.json) == (202, {"job": "run_tasks", "status": "more"})
+    assert noted(database, "run_tasks")["failures"] == 0
+    monkeypatch.undo()
+    monkeypatch.setenv("VIBELOOM_JOB_TOKEN", TOKEN)
+    monkeypatch.setenv("VIBELOOM_DATABASE_URL", database.functions_url)
+    fresh_process()
+    answer = api("POST", "/v1/jobs/run_tasks", headers=BEARER)
+    assert (answer.status, answer.json) == (200, {"job": "run_tasks", "status": "done"})
+    assert database.rows("select * from work_items") == []
+
+
+@pytest.mark.parametrize(("remaining", "status"), [(900_000, "done"), (0, "more")])
+def test_lambda_says_how_long_a_job_may_take(
+    database: Database, remaining: int, status: str
+) -> None:
+    """What is left of the invocation's time, less a reserve for what has been begun."""
+
+    class Invocation(Context):
+        def get_remaining_time_in_millis(self) -> int:
+            return remaining
+
+    handler = room_handler("functions.rollup.handler")
+    assert handler({"job": "run_tasks"}, Invocation()) == {"job": "run_tasks", "status": status}
+
+
+def test_a_failed_job_s_log_quotes_no_row(database: Database, lines: io.StringIO) -> None:
+    """Postgres' details do."""
+    database.rows(
+        "create function refuse() returns trigger language plpgsql as"
+        " $$ begin raise exception 'refused' using detail = 'private'; end $$;"
+        " create trigger refuse before delete on key_challenges"
+        " for each statement execute function refuse()"
+    )
+    with pytest.raises(Exception, match="our side"):
+        run_job("delete_expired_challenges")
+    assert "InternalError from RaiseException P0001" in lines.getvalue()
+    assert "private" not in lines.getvalue()
 
 
 def test_jobs_at_once_are_all_noted(database: Database) -> None:

@@ -18,7 +18,7 @@ from functions.query import period
 from functions.query.models import Asked
 from functions.query.parameters import InvalidRange, InvalidTimezone
 from functions.query.period import Period
-from tests.support import Api, Database, Registered, fresh_process
+from tests.support import Api, Database, Registered, examples, fresh_process
 
 NOW = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 ONE_DAY = timedelta(days=1)
@@ -157,7 +157,7 @@ def test_other_zones_are_refused(find: Find, name: str) -> None:
 
 @given(since=st.text(), until=st.text(), days=st.text(), tz=st.text())
 @settings(
-    max_examples=30,
+    max_examples=examples(30),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -175,7 +175,7 @@ def test_any_text_is_a_period_or_a_refusal(
 
 @given(first=DATES, length=st.integers(1, 800), number=st.integers(0, 10_000))
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -11,7 +11,7 @@ import pytest
 
 from tests.functional.test_sums import store
 from tests.sums import RECOUNTS, assert_exact
-from tests.support import Api, Database, Registered, fresh_process, register_source
+from tests.support import Api, Database, Registered, fresh_process, register_source, run_job
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PURGE = "select purge_events(id, %s, %s, %s) from profiles where email = 'owner@localhost'"
@@ -49,10 +49,14 @@ def settle(database: Database) -> None:
     database.rows("delete from dirty_days")
 
 
-def purge(now: datetime = NOW) -> int:
+def purge(database: Database, now: datetime = NOW) -> int:
+    """Purges the owner to the end; returns how many events went."""
     from functions.rollup import retention
 
-    return retention.purge_expired(now)
+    before = database.value("select count(*) from events")
+    for row in database.rows("select id from profiles"):
+        assert not retention.purge_expired(row["id"], now)
+    return int(before - database.value("select count(*) from events"))
 
 
 def sums(database: Database) -> list[Any]:
@@ -79,7 +83,7 @@ def digest(events: list[dict[str, Any]]) -> bytes:
 
 def test_events_are_kept_for_ever_by_default(stored: Registered, database: Database) -> None:
     """Without a setting nothing goes, however old."""
-    assert purge(NOW + timedelta(days=36_500)) == 0
+    assert purge(database, NOW + timedelta(days=36_500)) == 0
     assert database.value("select count(*) from events") == 200
     assert database.rows("select * from purge_receipts") == []
 
@@ -92,8 +96,8 @@ def test_a_purge_keeps_the_sums_and_leaves_a_receipt(
     everything = database.rows("select source_id, occurred_at, id from events")
     database.rows("update profiles set retention_months = 1")
     gone = [e for e in everything if e["occurred_at"] < datetime(2026, 10, 20, tzinfo=UTC)]
-    assert purge() == len(gone) == 136
-    assert purge() == 0
+    assert purge(database) == len(gone) == 136
+    assert purge(database) == 0
     left = database.rows("select source_id, occurred_at, id from events")
     assert {e["id"] for e in left} == {e["id"] for e in everything} - {e["id"] for e in gone}
     assert sums(database) == before
@@ -128,7 +132,7 @@ def test_the_shorter_limit_holds(
     if deployment is not None:
         monkeypatch.setenv("VIBELOOM_RETENTION_MONTHS", str(deployment))
         fresh_process()
-    purge()
+    purge(database)
     oldest = database.value("select min(occurred_at) from events")
     limits = {None: NOW - timedelta(days=100), 1: datetime(2026, 10, 20, tzinfo=UTC)}
     limits[2] = datetime(2026, 9, 20, tzinfo=UTC)
@@ -143,14 +147,14 @@ def test_a_day_is_computed_before_its_events_go(
     """Days that are marked wait, and their events go once the days are computed."""
     database.rows("update profiles set retention_months = 1")
     send_days(api, laptop, range(60, 70))
-    assert purge() == 0
+    assert purge(database) == 0
     assert_exact(database)
     assert database.value("select sum(events) from event_sums") == 20
     assert database.value("select count(*) from dirty_days") > 0
     database.rows("delete from dirty_days where day < '2026-09-18'")
-    assert purge() == 8
+    assert purge(database) == 8
     database.rows("delete from dirty_days")
-    assert purge() == 12
+    assert purge(database) == 12
     assert database.value("select sum(events) from event_sums") == 20
 
 
@@ -174,7 +178,7 @@ def test_days_are_the_owner_s(api: Api, laptop: Registered, database: Database) 
     moments = ("2026-10-19T18:14:59.999999Z", "2026-10-19T18:15:00Z")
     laptop.send(api, [laptop.event(timestamp=moment) for moment in moments])
     settle(database)
-    assert purge() == 1
+    assert purge(database) == 1
     assert database.value("select occurred_at from events") == datetime.fromisoformat(moments[1])
 
 
@@ -183,7 +187,7 @@ def test_late_events_do_not_wipe_a_purged_day(
 ) -> None:
     """They are in the sums, mark no day that was purged, and go with the next run."""
     database.rows("update profiles set retention_months = 1")
-    purge()
+    purge(database)
     send_days(api, stored, range(40, 45))
     send_days(api, stored, range(10, 11))
     assert database.value("select sum(events) from event_sums") == 212
@@ -191,13 +195,12 @@ def test_late_events_do_not_wipe_a_purged_day(
         "2026-11-10"
     }
     database.rows("delete from dirty_days")
-    assert purge() == 10
+    assert purge(database) == 10
     assert database.value("select sum(events) from event_sums") == 212
 
 
 def test_daily_figures_survive(api: Api, laptop: Registered, database: Database) -> None:
     """Time and errors of purged days are the same after the purge, late events and a refresh."""
-    from functions.rollup import days
 
     def daily() -> list[Any]:
         return [
@@ -214,12 +217,12 @@ def test_daily_figures_survive(api: Api, laptop: Registered, database: Database)
             stamp = (start + timedelta(minutes=minute)).isoformat()
             events.append(laptop.event(type="terminal", timestamp=stamp, payload=payload))
     assert laptop.send(api, events).status == 200
-    days.refresh_dirty_days()
+    run_job("refresh_days")
     before = daily()
     assert all(before)
-    assert purge() == 3 * 8
+    assert purge(database) == 3 * 8
     send_days(api, laptop, range(28, 40))
-    days.refresh_dirty_days()
+    run_job("refresh_days")
     assert daily() == before
 
 
@@ -321,7 +324,7 @@ def test_another_account_s_events_stay(api: Api, stored: Registered, database: D
     send_days(api, register_source(api, token, "theirs"), range(60, 65))
     settle(database)
     theirs = database.rows("select * from events where owner_id = %s", stranger)
-    assert purge() == 10
+    assert purge(database) == 10
     assert database.value("select count(*) from events") == 200
     [receipt] = database.rows("select owner_id, events, digest from purge_receipts")
     assert receipt == {"owner_id": stranger, "events": 10, "digest": digest(theirs)}

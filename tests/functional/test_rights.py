@@ -6,7 +6,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from functions import jobs
 from infra import logins
 from tests.support import (
     Api,
@@ -15,6 +14,7 @@ from tests.support import (
     as_role,
     fresh_process,
     register_source,
+    run_job,
 )
 
 VERBS = {"s": "SELECT", "i": "INSERT", "u": "UPDATE", "d": "DELETE"}
@@ -36,6 +36,7 @@ RIGHTS = {
         "leaderboard_members": "sid",
     },
     "vibeloom_door": {},
+    "vibeloom_work": {"work_items": "sUd"},
     "vibeloom_ingest": {},
     "vibeloom_query": {},
     "vibeloom_rollup": {
@@ -63,12 +64,14 @@ BECOMES = {
         "vibeloom_member",
         "vibeloom_door",
         "vibeloom_rollup",
+        "vibeloom_work",  # through the roll-up
     },
+    "vibeloom_rollup": {"vibeloom_work"},
     **{
         f"vibeloom_{room}": {"anon", "authenticated", "vibeloom_member", "vibeloom_door"}
         for room in ("accounts", "sources", "leaderboards")
     },
-    **{f"vibeloom_{room}": set() for room in ("member", "door", "rollup", "front")},
+    **{f"vibeloom_{room}": set() for room in ("member", "door", "work", "front")},
 }
 
 
@@ -182,7 +185,11 @@ def log_in(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[str
 
 
 def test_each_room_works_with_its_own_login(
-    api: Api, laptop: Registered, owner_token: str, log_in: Callable[[str], None]
+    api: Api,
+    laptop: Registered,
+    owner_token: str,
+    database: Database,
+    log_in: Callable[[str], None],
 ) -> None:
     """As on Lambda: what a room needs it may do, from the first request of its process on."""
     log_in("ingest")
@@ -210,7 +217,10 @@ def test_each_room_works_with_its_own_login(
     log_in("front")
     assert api("GET", "/readyz").status == 200
     log_in("rollup")
-    jobs.run("refresh_days")
+    run_job("refresh_days")
+    database.rows("select enqueue(id, 'refresh_days') from profiles")
+    run_job("run_tasks")
+    assert database.rows("select * from work_items") == []
 
 
 def test_a_room_s_login_opens_no_other_room(

@@ -62,6 +62,7 @@ MATRIX = (
     Row("token_daily", OWN, NONE, policy="token_sums_select_owner", under="token_sums"),
     Row("mv_token_usage", OWN, NONE, policy="token_sums_select_owner", under="token_sums"),
     Row("job_runs", DENIED, DENIED),
+    Row("work_items", DENIED, DENIED),
     Row("purge_receipts", OWN, NONE, policy="purge_receipts_select_owner"),
     Row("leaderboards", OWN, NONE, policy="leaderboards_select_owner"),
     Row("leaderboard_members", OWN, NONE, policy="leaderboard_members_select_owner"),
@@ -106,6 +107,7 @@ DERIVED = (
     " (%s, '2026-11-04', 'human', '1', '', now(), now(), 1, '{}', 0, 0, 0, 0, 0)",
     "insert into purge_receipts (owner_id, first_occurred_at, last_occurred_at, events, digest)"
     " values (%s, now(), now(), 1, sha256('x'))",
+    "select enqueue(%s, 'refresh_days')",
     "insert into leaderboards (owner_id, name, code_sha256) values (%s, 'us', sha256('x'))",
     "insert into leaderboard_members (owner_id, leaderboard_id)"
     " select owner_id, id from leaderboards where owner_id = %s",
@@ -202,6 +204,7 @@ def test_every_table_is_in_the_matrix(database: Database) -> None:
 
 def test_partitions_are_closed(database: Database, people: People) -> None:
     """Nobody goes around the parent: partitions have row-level security and no grants."""
+    database.rows("select make_event_partitions()")
     partitions = database.rows(
         "select c.relname as name, c.relrowsecurity as secured from pg_class as c"
         " where c.relnamespace = 'partitions'::regnamespace and c.relkind = 'r'"

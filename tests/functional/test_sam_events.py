@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from functions.gateway import Context
-from functions.jobs import JOBS
 from functions.rooms import room_of
+from functions.schedule import JOBS
 from tests.support import Database, fresh_process
 
 EVENTS = Path(__file__).resolve().parents[2] / "sam/events"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from functions.core.room import rooms
 from tests.support import Api, Database, Registered
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,30 +59,63 @@ def served(api: Api) -> Iterator[str]:
     server.server_close()
 
 
-def test_there_are_two_blocks() -> None:
-    """Both are tried here."""
-    assert len(BLOCKS) == 2
-    assert "alter role" in BLOCKS[0]
-    assert "X-Signature" in BLOCKS[1]
+def test_there_is_one_block() -> None:
+    """It is tried here."""
+    assert len(BLOCKS) == 1
+    assert "X-Signature" in BLOCKS[0]
 
 
-def test_the_functions_get_a_login(database: Database) -> None:
-    """With a password of which the server only ever sees the hash."""
-    stored = (
-        "select rolcanlogin, rolsuper, rolpassword from pg_authid"
-        " where rolname = 'vibeloom_functions'"
+def test_each_room_gets_a_login(database: Database) -> None:
+    """With a password of which the server only sees the hash, and a line for whoever keeps it."""
+    [pattern] = re.findall(r"python -m infra\.logins \\\n +'([^']+)'", README)
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.logins", pattern],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": database.admin_url},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    [before] = database.rows(stored)
-    try:
-        run(BLOCKS[0], DATABASE_URL=database.admin_url, PASSWORD="correct horse")
-        [row] = database.rows(stored)
-    finally:  # the role is the server's, not this database's
-        was = before["rolpassword"]
-        database.rows(
-            f"alter role vibeloom_functions password {'null' if was is None else repr(was)}"
+    assert done.returncode == 0, done.stderr
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [room for room, _ in lines] == [room.name for room in rooms()]
+    for room, address in lines:
+        assert f"//vibeloom_{room}.REF:" in address
+        [row] = database.rows(
+            "select rolcanlogin, rolsuper, rolpassword from pg_authid where rolname = %s",
+            f"vibeloom_{room}",
         )
-    assert (row["rolcanlogin"], row["rolsuper"]) == (True, False)
-    assert row["rolpassword"].startswith("SCRAM-SHA-256$")
+        assert (row["rolcanlogin"], row["rolsuper"]) == (True, False)
+        assert row["rolpassword"].startswith("SCRAM-SHA-256$")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        ([], {}, "python -m infra.logins"),
+        (["postgresql://{login}@host/db"], {}, "python -m infra.logins"),
+        (["postgresql://{login}:{password}@host/db"], {}, "set DATABASE_URL"),
+        (
+            ["postgresql://{login}:{password}@host/db"],
+            {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"},
+            "error: ",
+        ),
+    ],
+)
+def test_logins_say_what_is_missing(
+    arguments: list[str], environment: dict[str, str], said: str
+) -> None:
+    """And print no address."""
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.logins", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode > 0, done.stdout) == (True, "")
+    assert said in done.stderr
 
 
 def test_one_signed_event_is_sent(
@@ -90,7 +124,7 @@ def test_one_signed_event_is_sent(
     """With the key that `vibeloom monitor init` made."""
     (tmp_path / ".vibeloom").mkdir()
     (tmp_path / ".vibeloom/key.priv").write_bytes(bytes(laptop.key))
-    printed = run(BLOCKS[1], API=served, HOME=str(tmp_path))
+    printed = run(BLOCKS[0], API=served, HOME=str(tmp_path))
     assert '"inserted":1' in printed.replace(" ", "")
     assert database.value("select project from public.events") == "first"
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from tests.support import Api, Database, Registered, as_role, register_source, timestamp
+from tests.support import Api, Database, Registered, as_role, register_source, run_job, timestamp
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -448,8 +448,6 @@ def test_what_waits_is_told_until_it_is_done(
     api: Api, laptop: Registered, database: Database
 ) -> None:
     """The day that waits longest, since its first change, and how many wait: at most 10,000."""
-    from functions import jobs
-
     for days in (0, 3):
         for _ in range(2):
             laptop.send(api, [laptop.event(timestamp=timestamp(days * DAY))])
@@ -462,7 +460,7 @@ def test_what_waits_is_told_until_it_is_done(
         assert waiting["dirty_days"] == database.value("select count(*) from dirty_days") > 1
         assert 3_600 <= waiting["rollup_lag_seconds"] < 3_660
         laptop.send(api, [laptop.event(timestamp=timestamp(3 * DAY))])
-    jobs.run("refresh_days")
+    run_job("refresh_days")
     refreshed = house(database)
     assert (refreshed["dirty_days"], refreshed["rollup_lag_seconds"]) == (0, 0)
     database.rows(

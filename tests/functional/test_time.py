@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.sums import delete_events
-from tests.support import Answer, Api, Database, Registered, change_profile
+from tests.support import Answer, Api, Database, Registered, change_profile, examples
 
 DAY = "2026-11-04"
 RANGE = f"from={DAY}&to={DAY}"
@@ -142,7 +142,7 @@ KINDS = ("activity", "tool", "editor", "heartbeat", "token_usage", "window", "br
     )
 )
 @settings(
-    max_examples=20,
+    max_examples=examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -20,7 +20,8 @@ REFERENCE = {
     "source_names",
     "token_hashes",
 }
-LOCAL = {"job_runs"}  # the house's own, on the coordinator
+# The house's own, on the coordinator: whoever takes work looks at everybody's, in one order.
+LOCAL = {"job_runs", "work_items"}
 
 
 @pytest.fixture

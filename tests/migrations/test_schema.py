@@ -3,9 +3,13 @@
 import re
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 
-from tests.support import Api, Database, Registered
+from infra.local import postgres
+from migrations import apply
+from tests.conftest import BOOTSTRAP
+from tests.support import Api, Database, Registered, run_job
 
 PINNED = {'search_path=""', "search_path=pg_catalog, pg_temp"}
 
@@ -38,7 +42,9 @@ def test_tables_are_described_and_their_policies_named(database: Database) -> No
         assert row["policyname"].startswith(f"{row['tablename']}_{row['cmd'].lower()}_")
         assert row["roles"] != "{public}"
         # What is the same for everybody, or what a room does for everybody.
-        shared = row["policyname"].endswith(("_everybody", "_rollup", "_sources", "_front"))
+        shared = row["policyname"].endswith(
+            ("_everybody", "_work", "_rollup", "_sources", "_front")
+        )
         for condition in (row["qual"], row["with_check"]):
             if condition is not None:
                 assert ("( SELECT auth.uid() AS uid)" in condition) != shared
@@ -67,8 +73,15 @@ def test_constraints_have_names_of_ours(database: Database) -> None:
     assert all(row["name"].startswith(row["table_name"]) for row in rows)
 
 
-def test_partitions_cover_two_years_back_and_two_months_ahead(database: Database) -> None:
-    """27 months and a default for what is older; a second run makes nothing."""
+def test_partitions_cover_two_years_back_and_two_months_ahead(server: postgres.Server) -> None:
+    """The migrations make 27 months and a default for what is older; a second run makes nothing."""
+    url = server.url("all_months")
+    with psycopg.connect(server.url(), autocommit=True) as admin:
+        admin.execute("create database all_months")
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(BOOTSTRAP.read_text())
+    apply.apply(url)
+    database = Database(admin_url=url, functions_url=url)
     names = [
         row["name"]
         for row in database.rows(
@@ -105,11 +118,10 @@ def test_rows_of_the_default_partition_move_home(
 
 def test_the_job_makes_partitions_as_the_functions_login(database: Database) -> None:
     """The daily job works without being the owner of the tables."""
-    from functions import jobs
 
-    database.rows("drop table partitions.events_default; drop table partitions.events_2025_01")
+    database.rows("drop table partitions.events_default")
     database.rows("create table partitions.events_default partition of public.events default")
-    jobs.run("make_partitions")
+    run_job("make_partitions")
     assert database.value("select to_regclass('partitions.events_2025_01') is not null")
 
 

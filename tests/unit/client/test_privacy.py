@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.support import examples
 from vibeloom import keys, privacy, settings
 from vibeloom.collect import Collector
 from vibeloom.events import wire
@@ -123,7 +124,7 @@ def test_a_key_of_letters_alone_is_no_word_of_a_branch(key: str) -> None:
 
 
 @hypothesis_settings(
-    max_examples=50,
+    max_examples=examples(50),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # each try makes a spool: no shrinking

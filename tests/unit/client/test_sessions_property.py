@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.disk import Disk
 from tests.owner import Owner, right
 from tests.session_logs import Chance, History, history
-from tests.support import fastest_directory
+from tests.support import examples, fastest_directory
 from vibeloom import collect
 from vibeloom import settings as vibeloom_settings
 from vibeloom.collect import Collector
@@ -142,7 +142,7 @@ def _outcome(made: History, steps: list[str], chance: Chance) -> tuple[Owner, li
     return owner, machines
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(seeds, seeds, st.lists(st.sampled_from(TO_DISK + TO_MONITOR), max_size=16))
 def test_whatever_happens_the_totals_are_right(seed: int, accidents: int, steps: list[str]) -> None:
     """Logs are cut and copied, monitors die and forget, two machines read: each thing once."""
@@ -151,7 +151,7 @@ def test_whatever_happens_the_totals_are_right(seed: int, accidents: int, steps:
     assert owner.summary() == right(made.truth)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seeds, seeds)
 def test_a_log_may_be_read_at_every_line(seed: int, accidents: int) -> None:
     """A monitor that looks after every few bytes ends where one ends that looks once."""
@@ -161,7 +161,7 @@ def test_a_log_may_be_read_at_every_line(seed: int, accidents: int) -> None:
     assert owner.summary() == right(made.truth)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seeds)
 def test_tokens_do_not_depend_on_the_order_of_lines(seed: int) -> None:
     """The last record of a message is the one with the latest time, wherever it stands."""
@@ -175,7 +175,7 @@ def test_tokens_do_not_depend_on_the_order_of_lines(seed: int) -> None:
         assert summary[name] == expected[name]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(seeds, seeds, st.lists(st.sampled_from(TO_DISK + TO_MONITOR), max_size=10))
 def test_every_event_is_the_same_whatever_happens(
     seed: int, accidents: int, steps: list[str]

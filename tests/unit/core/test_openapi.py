@@ -9,7 +9,7 @@ import pytest
 
 from functions.core.http import ErrorBody
 from functions.front.handler import _contract
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 
 OPERATIONS = {
     "GET /v1/events": "listEvents",

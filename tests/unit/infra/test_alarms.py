@@ -58,7 +58,7 @@ def readings() -> list[metrics.Reading]:
     """The gauges of a house, as a scrape asks for them."""
     from functions.front.health import Health, figures
 
-    return list(figures(Health({"refresh_days": 60.0}, [], 1.5, 3, 4, 97, 5)))
+    return list(figures(Health({"refresh_days": 60.0}, [], 1.5, 3, 4, 97, 5, 6, 7.5, 8)))
 
 
 def test_the_rules_are_valid() -> None:

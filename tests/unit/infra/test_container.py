@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 from infra import serving
 from infra.container import schedules, start
 from tests.e2e.image_fixture import (

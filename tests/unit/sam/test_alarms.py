@@ -132,6 +132,8 @@ def test_what_has_to_be_watched_is_watched() -> None:
                 metrics.CONNECTIONS,
                 metrics.CONNECTIONS_LIMIT,
                 metrics.SILENT_SOURCES,
+                metrics.TASK_AGE,
+                metrics.DEAD_TASKS,
                 metrics.REJECTED,
             )
         ),

@@ -227,7 +227,7 @@ def test_a_room_has_its_own_folder_core_and_the_schedule(room: str) -> None:
         for pattern in ("*.py", "*.sql"):
             there = {f.relative_to(sources.ROOT) for f in (sources.ROOT / folder).rglob(pattern)}
             assert there <= files
-    assert {Path("functions/__init__.py"), Path("functions/jobs.py")} <= files
+    assert {Path("functions/__init__.py"), Path("functions/schedule.py")} <= files
     assert {Path(f"functions/{each}/room.py") for each in sources.rooms()} <= files
     assert Path("functions/rooms.py") not in files
     assert Path("functions/gateway.py") not in files
@@ -243,11 +243,11 @@ def test_a_room_has_the_doors_of_no_other(room: str) -> None:
     assert (Path("functions/front/openapi.json") in files) == (room == "front")
 
 
-def test_imports_are_followed_also_inside_functions_but_not_the_schedules(tmp_path: Path) -> None:
-    """What a room borrows from another comes along, with its statements; other rooms' jobs not."""
+def test_imports_are_followed_also_inside_functions(tmp_path: Path) -> None:
+    """What a room borrows from another comes along, with its statements; other rooms do not."""
     tree = {
         "__init__.py": "",
-        "jobs.py": "import functions.core.log\ndef run():\n    import functions.bees.hive\n",
+        "schedule.py": "import functions.core.log\n",
         "rooms.py": "",
         "jobs.sql": "",
         "gateway.py": "",

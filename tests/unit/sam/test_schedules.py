@@ -1,10 +1,10 @@
-"""EventBridge's schedules are those of functions/jobs.py."""
+"""EventBridge's schedules are those of functions/schedule.py."""
 
 import json
 
 import pytest
 
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 from sam.rooms import eventbridge
 from tests.unit.sam.templates import STACK, Stack, load
 

@@ -5,25 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from functions.core import config
+from functions.core import config, work
 from functions.core.room import EVERYWHERE, rooms
 from functions.core.secret import ADDRESS
-from functions.jobs import JOBS
+from functions.schedule import JOBS
+from infra.local.stack import WORKER_LIMITS
 from sam.rooms import camel
 from tests.unit.sam.templates import PSEUDO, STACK, Stack, load
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = load(STACK)
 
-# Settings that mean nothing on Lambda: it runs one request a process, has no page to scrape, and
-# API Gateway's own limit of 30 s leaves no choice of ours.
+# Settings that mean nothing on Lambda, which runs one request a process and has no page to scrape.
+# A lock is waited for as long as everywhere.
 NOT_ON_LAMBDA = {
     "THREADS",
     "VIBELOOM_METRICS_TOKEN",
-    "VIBELOOM_STATEMENT_TIMEOUT_SECONDS",
-    "VIBELOOM_TRANSACTION_TIMEOUT_SECONDS",
-    "VIBELOOM_IDLE_TRANSACTION_TIMEOUT_SECONDS",
     "VIBELOOM_LOCK_TIMEOUT_SECONDS",
 }
 # What is not ours: the extension's own setting, and what nobody reads but makes new processes.
@@ -34,6 +33,7 @@ WITH_JOBS = {job.room for job in JOBS.values()}
 TOLD = {
     camel(room.name): EVERYWHERE
     | room.settings
+    | set(room.values)
     | ({"VIBELOOM_JOB_TOKEN"} if room.name in WITH_JOBS else set())
     for room in rooms()
 }
@@ -142,6 +142,20 @@ def test_what_is_set_arrives(room: str) -> None:
     assert loaded.jwt.secret is not None
     assert loaded.cors_origins == ("https://a.example.com", "https://b.example.com")
     assert loaded.log_level == "DEBUG"
+
+
+def test_tasks_may_take_longer_than_requests() -> None:
+    """In the room that has them, and as long as on a laptop and in a container."""
+    limits = config.load(environment(Stack(TEMPLATE), "Rollup")).timeouts
+    assert limits == config.Timeouts(statement=400, transaction=420, idle=300, lock=10)
+    [rollup] = [room for room in rooms() if room.name == "rollup"]
+    assert rollup.values == WORKER_LIMITS
+    services = yaml.safe_load((ROOT / "infra/container/compose.yaml").read_text())["services"]
+    told = services["jobs"]["environment"]
+    assert {name: told[name] for name in WORKER_LIMITS} == WORKER_LIMITS
+    # What a task begins at the end of its turn is over before the invocation and the lease are.
+    assert rollup.timeout <= work.LEASE
+    assert work.TURN + limits.transaction < work.LEASE
 
 
 def test_retention_and_configured_keys_arrive() -> None:

@@ -11,7 +11,7 @@ from cronsim import CronSim
 
 from functions.core import metrics
 from functions.core.room import rooms
-from functions.jobs import JOBS
+from functions.schedule import JOBS
 from sam.rooms import camel
 from tests.unit.sam.templates import ALARMS, STACK, Stack, load, references
 
@@ -64,7 +64,7 @@ def test_nobody_waits_for_what_api_gateway_gave_up() -> None:
     shared = TEMPLATE["Globals"]["Function"]["Timeout"]
     functions = STACK_AS_IS.of_type("AWS::Serverless::Function")
     timeouts = {room: functions[room].get("Timeout", shared) for room in ROOMS}
-    assert timeouts.pop("Rollup") == 300
+    assert timeouts.pop("Rollup") == 900
     assert set(timeouts.values()) == {29}
 
 

@@ -1,13 +1,13 @@
-"""Runs the scheduled jobs of functions/jobs.py when they are due: the laptop's EventBridge.
+"""The worker process of a laptop or a container: the schedule by its cron lines, and the queue.
 
-One after the other, each once at the start and then by its cron line in UTC. A job that fails is
-logged and tried again at its next time; times missed while another ran are not made up for.
+Each job runs once at the start and then when it is due; what it enqueues is done in between. A job
+that fails is logged and tried again at its next time; times missed while another ran are not made
+up for.
 """
 
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -15,9 +15,15 @@ from typing import Protocol
 
 from cronsim import CronSim
 
-LONGEST_SLEEP = 5.0  # seconds; a laptop that slept, or a clock that was set, is noticed this soon
+from functions import schedule
+from functions.core import jobs, work
+from functions.core.errors import ApiError
+from functions.core.work import Budget
 
-log = logging.getLogger("ticker")
+LONGEST_SLEEP = 5.0  # s; a laptop that slept, or a clock that was set, is noticed this soon
+POLL = 1.0  # s; so soon is done what a request enqueued
+
+log = logging.getLogger("worker")
 
 
 class Job(Protocol):
@@ -60,10 +66,8 @@ class Ticker:
         return min(max(wait, 0.0), LONGEST_SLEEP)
 
 
-def main() -> int:
-    """Tick until SIGTERM or SIGINT, or until the process that started it is gone."""
-    from functions import jobs  # noqa: PLC0415 - the tests of Ticker need no functions
-
+def run() -> None:
+    """Works until SIGTERM or SIGINT, or until the process that started it is gone."""
     # A handler of its own: one at the root would print the functions' structured lines twice.
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
@@ -81,13 +85,20 @@ def main() -> int:
     def stopping() -> bool:
         return stop.is_set() or os.getppid() != parent
 
-    ticker = Ticker(jobs.JOBS, jobs.run, clock())
-    log.info("jobs: %s", ", ".join(jobs.JOBS) or "none")
+    def enqueue(name: str) -> None:
+        # Without time of its own a job leaves its tasks to the loop below.
+        jobs.run(schedule.JOBS[name], Budget.of(0.0, stopping))
+
+    tasks = list(schedule.tasks())
+    ticker = Ticker(schedule.JOBS, enqueue, clock())
+    log.info("jobs: %s", ", ".join(schedule.JOBS))
     while not stopping():
         ticker.tick(clock, stopping)
-        stop.wait(ticker.pause(clock()))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        pause = ticker.pause(clock())
+        try:
+            more = work.drain(tasks, Budget.of(pause, stopping)).more
+        except ApiError as error:
+            log.warning("the queue cannot be read: %s", error)
+            more = False
+        if not more:
+            stop.wait(min(pause, POLL))

@@ -1,11 +1,11 @@
-"""When the local ticker runs which job; time is handed in."""
+"""When the worker runs which job; time is handed in."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from infra.local.ticker import LONGEST_SLEEP, Ticker
+from functions.work.worker import LONGEST_SLEEP, Ticker
 
 NOON = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
 
@@ -126,8 +126,8 @@ def test_the_pause_is_short_enough_to_notice_a_set_clock(ahead: float, expected:
 
 
 def test_the_real_schedule_can_be_read() -> None:
-    """Every cron line of functions/jobs.py has a next time."""
-    from functions.jobs import JOBS as REAL
+    """Every cron line of functions/schedule.py has a next time."""
+    from functions.schedule import JOBS as REAL
 
     ticker = Ticker(REAL, lambda name: None, NOON)
     ticker.tick(lambda: NOON, lambda: False)
