@@ -1,7 +1,6 @@
 """A person's own settings, and what retention deleted of theirs."""
 
 import hashlib
-import re
 from uuid import UUID
 
 from functions.accounts.models import Profile, ProfileChanges, Purge, Purges
@@ -9,6 +8,7 @@ from functions.core import db, paging, sql
 from functions.core.actor import User
 from functions.core.config import config
 from functions.core.errors import ApiError, Conflict, Invalid
+from functions.core.parameters import ZONE
 
 queries = sql.load(__file__)
 
@@ -30,12 +30,6 @@ _PURGE_FIELDS = (
     "events",
     "digest",
     "purged_at",
-)
-
-# The form of a zone's name. The database decides whether there is such a zone. Some servers also
-# list files of the system that are no zones (posix…, right/…); these are excluded.
-_ZONE = re.compile(
-    r"(?!posix|right/|localtime|Factory)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII
 )
 
 
@@ -83,7 +77,7 @@ def change(user: User, changes: ProfileChanges, if_match: str | None) -> Profile
     Raises `ProfileChanged`, `HandleTaken`, `HandleMissing`, `UnknownTimezone`, `InvalidSettings`.
     """
     asked = changes.model_dump(exclude_unset=True)
-    if "timezone" in asked and not _ZONE.fullmatch(asked["timezone"]):
+    if "timezone" in asked and not ZONE.fullmatch(asked["timezone"]):
         raise UnknownTimezone
     with db.transaction(user.writing) as connection:
         queries.lock_profile(connection, id=user.id)

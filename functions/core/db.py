@@ -31,7 +31,7 @@ CONNECT_TIMEOUT = 5  # s; a caller that waits longer is better served by a 503
 WRITING = "begin"
 READING = "begin isolation level repeatable read, read only"  # all its statements see one snapshot
 
-_BECOME = (
+_SET_ACTOR = (
     "select set_config('role', %s, true), set_config('request.jwt.claims', %s, true),"
     " set_config('statement_timeout', %s, true), set_config('transaction_timeout', %s, true),"
     " set_config('idle_in_transaction_session_timeout', %s, true),"
@@ -87,13 +87,13 @@ def _begin(
     while True:
         connection, fresh = _connected()
         if connection.info.transaction_status is not TransactionStatus.IDLE:
-            raise RuntimeError("a transaction inside a transaction: one actor at a time")
+            raise RuntimeError("a transaction was begun inside another one")
         try:
             # The pipeline ends inside the transaction: psycopg flushes after its end, and an
             # idle client's flush makes a pooler lend it a connection that nothing gives back.
             with connection.pipeline():
                 connection.execute(mode)
-                cursor = connection.execute(_BECOME, (actor.role, actor.claims, *timeouts))
+                cursor = connection.execute(_SET_ACTOR, (actor.role, actor.claims, *timeouts))
                 for statement, parameters in statements:
                     cursor = connection.execute(statement, parameters)
         except psycopg.Error:
@@ -141,7 +141,7 @@ def _transaction(
             raise
     except psycopg.Error as error:
         # Not from `error`: a traceback would show its text, which quotes rows and parameters.
-        raise _in_the_domain(error, mode, refusals or {}) from None
+        raise _domain_error(error, mode, refusals or {}) from None
 
 
 @contextmanager
@@ -191,7 +191,7 @@ def call(
         return cursor.fetchall()
 
 
-def _in_the_domain(
+def _domain_error(
     error: psycopg.Error, mode: str, refusals: Mapping[str, type[Exception]]
 ) -> Exception:
     """What `error` is to whoever called; as much of it as anybody may read is logged."""

@@ -1,4 +1,4 @@
-"""Query parameters: numbers as they are written in a URL, and refusals with our own errors."""
+"""Parameters of requests: numbers as a URL has them, and refusals with our own errors."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -35,6 +35,10 @@ def _digits(value: object) -> object:
 
 
 WHOLE = BeforeValidator(_digits)  # pydantic alone would also take 1_000 and 7.0
+
+# The form of a time zone's name; Postgres says whether there is such a zone. Some servers also list
+# files of the system that are no zones (posix…, right/…): these are excluded.
+ZONE = re.compile(r"(?!posix|right/|localtime|Factory)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
 
 
 def unknown(name: str, accepted: Collection[str]) -> str:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, WrapValidator
 
+from functions.core import paging
 from functions.core.errors import ApiError, InvalidCursor
-from functions.core.paging import MAX_CURSOR
-from functions.core.parameters import WHOLE, refused_as
+from functions.core.parameters import WHOLE, ZONE, refused_as
 
 MAX_DAYS = 3_660  # ten years: ingest takes nothing older
 FIRST_YEAR, LAST_YEAR = 1970, 2199
@@ -21,8 +21,6 @@ INSTANT = re.compile(
     r"([Zz]|[+-][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
-# Some servers also list files of the system that are no zones (posix…, right/…): not these.
-ZONE = re.compile(r"(?!posix|right/|localtime|Factory)[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", re.ASCII)
 ACCEPTED = (
     "a day (2026-11-20, of the zone `tz`) or an RFC 3339 instant (2026-11-20T09:45:00Z; write the"
     " + of an offset as %2B)"
@@ -100,14 +98,6 @@ def _zone(value: str) -> str:
     return value
 
 
-def _storable(value: str) -> str:
-    """`value`, if Postgres can compare it. Raises `ValueError`."""
-    if "\0" in value:
-        raise ValueError("a NUL")
-    value.encode()  # refuses lone surrogates
-    return value
-
-
 def _amount(value: object) -> object:
     """`value`, if it is an amount of money as people write it. Raises `ValueError`."""
     if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,4})?", value, re.ASCII):
@@ -142,7 +132,7 @@ _Moment = Annotated[
         }
     ),
 ]
-_Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_storable)]
+_Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(paging.text)]
 
 From = Annotated[
     _Moment,
@@ -183,7 +173,7 @@ Zone = Annotated[
     ),
 ]
 Cursor = Annotated[
-    Annotated[str, Field(max_length=MAX_CURSOR)] | None,
+    Annotated[str, Field(max_length=paging.MAX_CURSOR)] | None,
     refused_as(InvalidCursor),
     Field(
         description="The page begins after the end of another page, whose `next` this is. Leave it"

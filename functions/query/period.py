@@ -86,7 +86,7 @@ class Period(Stretch):
 
 
 @dataclass(frozen=True)
-class Words:
+class Written:
     """`from`, `to` and `days` as they were written: each end a day, an instant, or the default."""
 
     since_day: date | None = None
@@ -173,13 +173,13 @@ def day_starts(connection: Connection, span: Period) -> list[int]:
     return [starts for (starts,) in rows]
 
 
-def read(asked: Asked, days: int = DEFAULT_DAYS) -> Words:
+def read(asked: Asked, days: int = DEFAULT_DAYS) -> Written:
     """The words of `asked`, with `days` where it says nothing. Raises `InvalidRange`."""
     if asked.days is not None:
         if asked.since is not None or asked.until is not None:
             raise InvalidRange("Either days, or from and to.")
-        return Words(days=asked.days)
-    return Words(*_end(asked.since), *_end(asked.until), days)
+        return Written(days=asked.days)
+    return Written(*_end(asked.since), *_end(asked.until), days)
 
 
 def refuse_long(period: Stretch, grain: str) -> None:

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from functions.core.actor import User
-from functions.query import parameters, period
+from functions.core.parameters import ZONE
+from functions.query import period
 from functions.query.models import Asked
 from functions.query.parameters import InvalidRange, InvalidTimezone
 from functions.query.period import Period
@@ -198,7 +199,7 @@ def known_zones(database: Database) -> list[str]:
     """All of Postgres' that may be asked for."""
     if not _zones:
         rows = database.rows("select name from pg_timezone_names order by name")
-        _zones.extend(row["name"] for row in rows if parameters.ZONE.fullmatch(row["name"]))
+        _zones.extend(row["name"] for row in rows if ZONE.fullmatch(row["name"]))
     return _zones
 
 

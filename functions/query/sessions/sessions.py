@@ -45,17 +45,17 @@ def sessions(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
         **asked.filters,
     }
     with period.reading_computed(user, asked, now) as (connection, span, _):
-        missing = Missing(span)
-        rows = _find(connection, missing, which)
+        pending = PendingParts(span)
+        rows = _find(connection, pending, which)
     # A session whose first days are not computed yet seems to begin later than it did. So it stands
     # on an earlier page than it should, never on a later one, and comes once.
     budget = MAX_REACH
-    while days := missing.to_compute(rows)[:budget]:
+    while days := pending.to_compute(rows)[:budget]:
         budget -= len(days)
         for first, last in _runs(sorted(days)):
             refresh_days(user.id, first, last)
-        with period.reading(user, asked, now) as (connection, missing.span):
-            rows = _find(connection, missing, which)
+        with period.reading(user, asked, now) as (connection, pending.span):
+            rows = _find(connection, pending, which)
     page, following = paging.page(
         rows,
         limit,
@@ -64,15 +64,15 @@ def sessions(user: User, asked: SessionsAsked, now: datetime) -> Sessions:
         ),
     )
     return Sessions(
-        period=missing.span.answer(),
-        items=[_session(row, missing.of_session(row)) for row in page],
-        pending_days=len(missing.all(page)),
+        period=pending.span.answer(),
+        items=[_session(row, pending.of_session(row)) for row in page],
+        pending_days=len(pending.days_of_answer(page)),
         next=following,
     )
 
 
 @dataclass
-class Missing:
+class PendingParts:
     """Which days are still to be computed, and what is known of the sessions that they touch."""
 
     span: Period
@@ -98,7 +98,7 @@ class Missing:
                 days |= {day + step * ONE_DAY for day in known for step in range(1 - STEP, STEP)}
         return sorted(days & self.waiting, key=self.distance)
 
-    def all(self, rows: Iterable[Row]) -> set[date]:
+    def days_of_answer(self, rows: Iterable[Row]) -> set[date]:
         """Days that make the answer inexact: of the period, and of one of its sessions."""
         edges = (self.span.first_day - ONE_DAY, self.span.last_day + ONE_DAY)
         days = {day for day in self.waiting if edges[0] <= day <= edges[1]}
@@ -109,33 +109,33 @@ class Missing:
         return max(self.span.first_day - day, day - self.span.last_day, timedelta()), day
 
 
-def _find(connection: Connection, missing: Missing, which: Mapping[str, Any]) -> list[Row]:
-    """A page of sessions; and in `missing`, what is still to be computed of them."""
-    span = missing.span
+def _find(connection: Connection, pending: PendingParts, which: Mapping[str, Any]) -> list[Row]:
+    """A page of sessions; and in `pending`, what is still to be computed of them."""
+    span = pending.span
     stretch = {"first": span.first_day, "last": span.last_day}
     stretch |= {"since": span.since, "until": span.until}
     listed, waiting = db.ask(
         connection, (queries.sessions.sql, {**stretch, **which}), (queries.waiting_days.sql, {})
     )
     rows: list[Row] = list(listed)
-    missing.waiting = {day for (day,) in waiting}
-    if missing.waiting:
-        _find_parts(connection, rows, missing)
+    pending.waiting = {day for (day,) in waiting}
+    if pending.waiting:
+        _find_parts(connection, rows, pending)
     return rows
 
 
-def _find_parts(connection: Connection, rows: Iterable[Row], missing: Missing) -> None:
+def _find_parts(connection: Connection, rows: Iterable[Row], pending: PendingParts) -> None:
     """Finds out on which waiting days the agents' sessions have events."""
-    if not missing.looked_at:
-        nearest = sorted(missing.waiting, key=missing.distance)
-        missing.looked_at = set(nearest[:MAX_LOOK])
-    names = {row[0] for row in rows if row[1] == "agent"} - missing.names
+    if not pending.looked_at:
+        nearest = sorted(pending.waiting, key=pending.distance)
+        pending.looked_at = set(nearest[:MAX_LOOK])
+    names = {row[0] for row in rows if row[1] == "agent"} - pending.names
     if not names:
         return
-    days = sorted(missing.looked_at)
+    days = sorted(pending.looked_at)
     for day, name in queries.agent_parts(connection, days=days, names=sorted(names)):
-        missing.parts.setdefault(name, set()).add(day)
-    missing.names |= names
+        pending.parts.setdefault(name, set()).add(day)
+    pending.names |= names
 
 
 def _runs(days: Sequence[date]) -> list[tuple[date, date]]:
@@ -145,7 +145,7 @@ def _runs(days: Sequence[date]) -> list[tuple[date, date]]:
     return [(days[first], days[end - 1]) for first, end in pairwise(edges)]
 
 
-def _session(row: Row, missing: set[date]) -> Session:
+def _session(row: Row, pending: set[date]) -> Session:
     name, lane, project, started_at, ended_at, events, tools, models, calls, unpriced = row[:10]
     tokens_input, tokens_output, tokens_cache_read, tokens_cache_write, cost = row[10:15]
     started_at, ended_at = started_at.astimezone(UTC), ended_at.astimezone(UTC)
@@ -165,7 +165,7 @@ def _session(row: Row, missing: set[date]) -> Session:
         tokens_cache_write=tokens_cache_write,
         cost_usd=None if calls and calls == unpriced else float(cost),
         unpriced=unpriced,
-        complete=not missing,
+        complete=not pending,
     )
 
 

@@ -28,22 +28,22 @@ class Time:
 
 
 @dataclass(frozen=True)
-class Repairs:
+class Fixes:
     """Failures that began in a period, and how many of them are fixed."""
 
     introduced: int
     fixed: int
 
 
-def score(active_days: int, days: int, time: Time | str, repairs: Repairs | str) -> Score:
+def score(active_days: int, days: int, time: Time | str, fixes: Fixes | str) -> Score:
     """The score of `days` days, `active_days` of them with events.
 
-    For `time` and `repairs` a text says why there are none.
+    For `time` and `fixes` a text says why there are none.
     """
     found: dict[PartName, float | str] = {
         "focus": _focus(time),
         "consistency": _consistency(active_days, days),
-        "errors_fixed": _failures_fixed(repairs),
+        "errors_fixed": _failures_fixed(fixes),
         "learning": _learning(time),
         "plan_completion": "no plans are kept",
     }
@@ -78,12 +78,12 @@ def _consistency(active_days: int, days: int) -> float | str:
     return min(100.0, 100 * active_days / (days * FULL_WEEK))
 
 
-def _failures_fixed(repairs: Repairs | str) -> float | str:
-    if isinstance(repairs, str):
-        return repairs
-    if repairs.introduced == 0:
+def _failures_fixed(fixes: Fixes | str) -> float | str:
+    if isinstance(fixes, str):
+        return fixes
+    if fixes.introduced == 0:
         return "no failures of commands in the period"
-    return 100 * repairs.fixed / repairs.introduced
+    return 100 * fixes.fixed / fixes.introduced
 
 
 def _learning(time: Time | str) -> float | str:

@@ -19,7 +19,7 @@ MAX_WAITING = 7  # days that are computed while somebody waits; more are left to
 TOKENS = ("tokens_input", "tokens_output", "tokens_cache_read", "tokens_cache_write")
 MEASURES = ("events", "errors", *TOKENS, "cost_usd", "calls", "unpriced")
 
-Figures = tuple[scoring.Time | str, scoring.Repairs | str]  # or why there is none
+Figures = tuple[scoring.Time | str, scoring.Fixes | str]  # or why there is none
 
 queries = sql.load(__file__)
 
@@ -88,9 +88,9 @@ def _daily_figures(pending: int, scored: list[list[TupleRow]]) -> Figures:
     if pending > MAX_WAITING:
         return scoring.NOT_COMPUTED, scoring.NOT_COMPUTED
     if not scored:
-        return scoring.Time(0, 0, None), scoring.Repairs(0, 0)
+        return scoring.Time(0, 0, None), scoring.Fixes(0, 0)
     [[(longest, seconds, research)], [(introduced, fixed)]] = scored
-    return scoring.Time(seconds, longest, research), scoring.Repairs(introduced, fixed)
+    return scoring.Time(seconds, longest, research), scoring.Fixes(introduced, fixed)
 
 
 def _totals(rows: Iterable[Sequence[Any]], is_current: bool) -> Totals:

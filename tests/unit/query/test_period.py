@@ -12,7 +12,7 @@ import functions
 from functions.query import period
 from functions.query.models import Asked
 from functions.query.parameters import MAX_DAYS, InvalidRange, InvalidTimezone
-from functions.query.period import Stretch, Words
+from functions.query.period import Stretch, Written
 
 NOW = datetime(2026, 11, 20, 20, 0, tzinfo=UTC)
 
@@ -24,9 +24,9 @@ def asked(**words: str) -> Asked:
 
 def test_days_and_instants_are_told_apart() -> None:
     """A day is of a zone that is still to be found; an instant is one anywhere."""
-    assert period.read(Asked()) == Words(days=30)
-    assert period.read(asked(days="7")) == Words(days=7)
-    assert period.read(asked(since="2026-11-01", until="2026-11-02t00:00:00+05:45")) == Words(
+    assert period.read(Asked()) == Written(days=30)
+    assert period.read(asked(days="7")) == Written(days=7)
+    assert period.read(asked(since="2026-11-01", until="2026-11-02t00:00:00+05:45")) == Written(
         since_day=date(2026, 11, 1), until_at=datetime(2026, 11, 1, 18, 15, tzinfo=UTC)
     )
 

@@ -4,12 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.query.summary import scoring
-from functions.query.summary.scoring import Repairs, Time
+from functions.query.summary.scoring import Fixes, Time
 
 
 def test_all_parts() -> None:
     """A perfect week of somebody who also reads."""
-    found = scoring.score(5, 7, Time(36_000, 27_000, 5_400), Repairs(4, 3))
+    found = scoring.score(5, 7, Time(36_000, 27_000, 5_400), Fixes(4, 3))
     assert {part.name: part.value for part in found.parts} == {
         "focus": 75.0,
         "consistency": 100.0,
@@ -42,7 +42,7 @@ def test_a_score_is_from_0_to_100(
     time = Time(
         seconds, int(seconds * share), None if research is None else int(seconds * research)
     )
-    found = scoring.score(active, days, time, Repairs(introduced, int(introduced * fixed)))
+    found = scoring.score(active, days, time, Fixes(introduced, int(introduced * fixed)))
     names = [part.name for part in found.parts] + [part.name for part in found.left_out]
     assert sorted(names) == sorted(scoring.WEIGHTS)
     assert all(0 <= part.value <= 100 for part in found.parts)
