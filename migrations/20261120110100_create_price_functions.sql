@@ -108,25 +108,39 @@ $$;
 
 create function public.find_price(p_model text, p_day date, p_mode text)
 returns public.model_prices []
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select array_agg(m order by m.above_tokens desc)
-    from public.model_prices as m
-    where
-        (m.model, m.mode, m.is_listed, m.effective_from) = (
-            select
-                k.model,
-                k.mode,
-                k.is_listed,
-                k.effective_from
-            from unnest(public.price_names(p_model)) with ordinality as n (name, place)
-            inner join public.model_prices as k on n.name = k.model
-            where k.mode in (p_mode, 'standard') and k.effective_from <= p_day
-            order by n.place, k.mode = p_mode desc, k.is_listed, k.effective_from desc
-            limit 1
-        );
+declare
+    v_name text;
+    v_found public.model_prices;
+begin
+    -- Name by name, each a look into the primary key: the list is long, and most models are found at once.
+    foreach v_name in array public.price_names(p_model) loop
+        select k.* into v_found
+        from public.model_prices as k
+        where
+            k.model = v_name
+            and k.mode in (p_mode, 'standard')
+            and k.effective_from <= p_day
+        order by k.mode = p_mode desc, k.is_listed, k.effective_from desc
+        limit 1;
+        if found then
+            return array(
+                select m
+                from public.model_prices as m
+                where
+                    m.model = v_found.model
+                    and m.mode = v_found.mode
+                    and m.is_listed = v_found.is_listed
+                    and m.effective_from = v_found.effective_from
+                order by m.above_tokens desc
+            );
+        end if;
+    end loop;
+    return null;
+end
 $$;
 
 create function public.price_mode(p_payload jsonb)

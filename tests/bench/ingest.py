@@ -24,7 +24,9 @@ ROUNDS = 5
 BATCHES = 100  # of a round
 BATCH = 1_000  # events, the contract's maximum
 CLIENTS = 3  # threads: one more than workers, so that no worker waits for a client
-LEAST_RATIO = 0.4  # of a COPY on one connection
+# Of a COPY on one connection. The aim is 0.6: without the batch indexes COPY became a quarter
+# faster, and the sums are part of storing now.
+LEAST_RATIO = 0.3
 SINGLES = 500  # one-event batches
 COPY = (
     "copy public.events (owner_id, source_id, id, occurred_at, batch_id, kind, project, language,"
@@ -245,6 +247,7 @@ def post(stack: Stack, batches: Sequence[Prepared]) -> Pass:
         measured = timed(stack, lambda: list(pool.map(client, range(CLIENTS))))
     if len(batches) == BATCHES:
         expect_all_stored(stack)
+        assert_exact(stack.database)
     return measured
 
 
@@ -282,7 +285,6 @@ def spent(parent: int) -> float:
 def expect_all_stored(stack: Stack) -> None:
     """A pass that lost something would be fast for the wrong reason."""
     assert stack.database.value("select count(*) from events") == BATCHES * BATCH
-    assert_exact(stack.database)
 
 
 def latency(gateway: Gateway, source: Registered) -> Iterator[Figure]:
