@@ -74,7 +74,7 @@ def _shortened(line: bytes, pieces: int) -> bytes:
     return bytes(short.kept)
 
 
-@settings(suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_a_shortened_line_is_the_same_but_for_long_texts(data: st.DataObject) -> None:
     """However a line arrives, its short form is JSON with the same values; long texts are cut."""
