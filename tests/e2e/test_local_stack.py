@@ -267,6 +267,8 @@ def test_a_closed_terminal_stops_everything(place: Place) -> None:
         env=place.environment,
         stdout=write,
         stderr=write,
+        # These tests may run under nohup, which has it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509
     )
     os.close(write)
     place.runs.append(Run(process, place.home.parent / "no-output"))
