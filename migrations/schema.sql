@@ -2040,6 +2040,7 @@ declare
     v_inserted integer;
     v_first timestamptz;
     v_last timestamptz;
+    v_events public.events [];
     v_deltas public.sum_delta [];
 begin
     perform public.share_sums(p_owner_id);
@@ -2138,64 +2139,66 @@ begin
         on conflict do nothing
     ),
 
-    stored as (
-        insert into public.events as e (
-            owner_id, occurred_at, source_id, id, batch_id, kind, project, language, branch,
-            is_error, provider, model,
-            tokens_input, tokens_output, tokens_cache_read, tokens_cache_write, cost_usd, payload
-        )
+    formed as materialized (
         select
-            p_owner_id,
-            i.occurred_at,
-            p_source_id,
-            i.id,
-            v_batch_id,
-            i.kind,
-            n.project,
-            left(i.payload ->> 'language', 64),
-            left(i.payload ->> 'branch', 256),
-            (i.payload @@ k.error_rule) is true,
-            c.provider,
-            c.model,
-            c.input,
-            c.output,
-            c.cache_read,
-            c.cache_write,
-            public.usage_cost(p.price, c.input, c.output, c.cache_read, c.cache_write, i.payload),
-            i.payload
+            row(
+                p_owner_id,
+                i.occurred_at,
+                p_source_id,
+                i.id,
+                v_batch_id,
+                i.kind,
+                n.project,
+                left(i.payload ->> 'language', 64),
+                left(i.payload ->> 'branch', 256),
+                (i.payload @@ k.error_rule) is true,
+                c.provider,
+                c.model,
+                c.input,
+                c.output,
+                c.cache_read,
+                c.cache_write,
+                public.usage_cost(p.price, c.input, c.output, c.cache_read, c.cache_write, i.payload),
+                i.payload
+            )::public.events as event
         from incoming as i
         left join public.event_kinds as k on i.kind = k.kind
         left join named as n on n.name = i.payload ->> 'project'
         left join counted as c on i.id = c.id and i.occurred_at = c.occurred_at
         left join priced as p on c.model = p.model and c.day = p.day and c.mode = p.mode
         order by i.occurred_at, i.id
-        on conflict do nothing
-        returning
-            e.occurred_at, e.source_id, e.kind, e.project, e.language, e.provider, e.model, e.is_error,
-            e.tokens_input, e.tokens_output, e.tokens_cache_read, e.tokens_cache_write, e.cost_usd
-    ),
+    )
 
-    changed as (
+    select array_agg(f.event), min((f.event).occurred_at), max((f.event).occurred_at)
+    into v_events, v_first, v_last
+    from formed as f;
+
+    -- Most batches have nothing that is stored already; looking first would cost as much as storing.
+    begin
+        insert into public.events
+        select e.* from unnest(v_events) as e;
+    exception
+        when unique_violation then
+            with stored as (
+                insert into public.events as e
+                select n.* from unnest(v_events) as n
+                on conflict do nothing
+                returning e
+            )
+
+            select array_agg(s.e) into v_events from stored as s;
+    end;
+    v_inserted := coalesce(cardinality(v_events), 0);
+
+    with changed as (
         select
             1 as sign,
-            s.*
-        from stored as s
+            e.*
+        from unnest(v_events) as e
         union all
         select
             -1 as sign,
-            g.occurred_at,
-            g.source_id,
-            g.kind,
-            g.project,
-            g.language,
-            g.provider,
-            g.model,
-            g.is_error,
-            g.tokens_input,
-            g.tokens_output,
-            g.tokens_cache_read,
-            g.tokens_cache_write,
-            g.cost_usd
+            g.*
         from unnest(v_replaced) as g
     ),
 
@@ -2225,13 +2228,8 @@ begin
             coalesce(c.project, ''), coalesce(c.language, ''), coalesce(c.provider, ''), coalesce(c.model, '')
     )
 
-    select
-        (select count(*) from stored),
-        min(i.occurred_at),
-        max(i.occurred_at),
-        (select array_agg(d.delta) from deltas as d)
-    into v_inserted, v_first, v_last, v_deltas
-    from incoming as i;
+    select array_agg(d.delta) into v_deltas
+    from deltas as d;
 
     if v_deltas is not null then
         perform public.add_to_sums(p_owner_id, v_deltas);

@@ -37,7 +37,7 @@ SMALL_LOG = 50 * MEGABYTE
 LONG_LINE = 250 * MEGABYTE
 RUNS = 3  # the fastest counts: what else the machine does only slows a run down
 LOOK_SECONDS = 0.01  # between two looks at a process's memory
-# Of lines a second, beside ccusage on one thread. The aim is 1, and 0.25 is reached: SQLite alone
+# Of lines a second, beside ccusage on one thread. The aim is 1, and 0.23 is reached: SQLite alone
 # takes as long as ccusage. The limit catches a collector that becomes slower.
 LEAST_RATIO = 0.18
 MOST_GROWTH = 30.0  # MB between a small log and a gigabyte: the sizes of the same buffers
